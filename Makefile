@@ -1,0 +1,81 @@
+# `make` alone prints the targets. Every target makes its own environment (.venv) first; PY=python uses another one.
+PROFILE ?= photos
+JOBS ?= 2
+REPORTS_DIR ?= reports
+export DATA LISTS DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
+
+# Two notebooks side by side gain only when each keeps to its own core; profiles fix torch's threads for the same results
+# to the bit.
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM = false
+# Debian's and conda's pythons must not lend their packages to ours
+export PYTHONNOUSERSITE = 1
+
+VENV = .venv
+ifeq ($(origin PY), undefined)
+PY = $(VENV)/bin/python
+SETUP = $(VENV)/.ready
+endif
+
+NAME = $(notdir $(basename $(PROFILE)))
+BUILD = $(REPORTS_DIR)/.build/$(NAME)
+NOTEBOOKS = $(basename $(notdir $(wildcard notebooks/[0-9][0-9]_*.ipynb)))
+PAGES = $(NOTEBOOKS:%=$(BUILD)/%.html)
+SUMMARY = $(BUILD)/08_summary.html
+REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
+
+.DEFAULT_GOAL = help
+.PHONY: help setup reproduce report test test-full lab bench doctor lock lint clean
+.DELETE_ON_ERROR:
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(SETUP)  ## make the environment in .venv
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=photos DATA=folder JOBS=2]
+	@$(PY) -m yogalib prepare "$(PROFILE)"
+	@if $(MAKE) --question --no-print-directory report; \
+	 then echo "nothing to do: $(REPORTS_DIR)/$(NAME)/index.html is up to date"; \
+	 else $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) report; fi
+
+report: $(REPORT)
+$(REPORT): $(PAGES)
+	@$(PY) -m yogalib publish "$(PROFILE)"
+$(SUMMARY): $(filter-out $(SUMMARY),$(PAGES))
+# <notebook>.inputs holds a hash of code, profile, data and notebook; `prepare` touches it only when the hash changes
+$(PAGES): $(BUILD)/%.html: $(BUILD)/%.inputs
+	@echo "$*: running"
+	@$(PY) -m yogalib notebook $* "$(PROFILE)"
+$(BUILD)/%.inputs: ;
+
+test: $(SETUP)  ## run the tests
+	@$(PY) -m pytest -m "not slow"
+
+test-full: $(SETUP)  ## run the tests, the slow ones too
+	@$(PY) -m pytest
+
+lab: $(SETUP)  ## open JupyterLab on the notebooks   [DATA=folder]
+	@$(PY) -m jupyter lab --notebook-dir=notebooks
+
+bench: $(SETUP)  ## compare our speed with the naive loop's, side by side
+	@$(PY) -m yogalib bench
+
+doctor: $(SETUP)  ## say which profiles can run here, and what mends the others
+	@$(PY) -m yogalib doctor
+
+lock: $(SETUP)  ## renew requirements.lock from pyproject.toml
+	@$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file requirements.lock
+
+lint: $(SETUP)  ## check style with ruff
+	@$(PY) -m ruff check && $(PY) -m ruff format --check
+
+clean:  ## remove everything that was made: environment, data, runs, unpublished pages
+	@rm -rf $(VENV) data runs $(REPORTS_DIR)/.build

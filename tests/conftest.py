@@ -1,0 +1,68 @@
+"""Small worlds for the tests: drawn pictures in folders that look like a download of Yoga-82."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+POSES = {
+    "Tree_Pose_or_Vrksasana_": "line",
+    "Bound_Angle_Pose_or_Baddha_Konasana_": "ellipse",
+    "Warrior_II_Pose_or_Virabhadrasana_II_": "cross",
+}
+
+# one thread, as in the profiles: the same sums in the same order
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def draw(shape: str, rng: np.random.Generator, size: tuple[int, int] = (90, 80)) -> Image.Image:
+    """A picture that a small network can tell from the other shapes."""
+    image = Image.new("RGB", size, tuple(int(value) for value in rng.integers(150, 256, 3)))
+    pen = ImageDraw.Draw(image)
+    x, y = (int(value) for value in rng.integers(30, 50, 2))
+    ink = tuple(int(value) for value in rng.integers(0, 100, 3))
+    if shape in ("line", "cross"):
+        pen.line([(x, y - 25), (x, y + 25)], fill=ink, width=7)
+    if shape == "cross":
+        pen.line([(x - 25, y), (x + 25, y)], fill=ink, width=7)
+    if shape == "ellipse":
+        pen.ellipse([x - 25, y - 12, x + 25, y + 12], fill=ink)
+    return image
+
+
+def write_photos(folder: Path, per_class: int = 12, seed: int = 0) -> Path:
+    """Write a folder of drawn pictures, one sub-folder per pose."""
+    rng = np.random.default_rng(seed)
+    for pose, shape in POSES.items():
+        (folder / pose).mkdir(parents=True)
+        for number in range(per_class):
+            draw(shape, rng).save(folder / pose / f"{number}.jpg", quality=90)
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of 36 drawn pictures of three poses."""
+    return write_photos(tmp_path / "photos")
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Send all outputs of this process to a folder of the test's own."""
+    for name in ("DATA", "RUNS", "REPORTS", "WEIGHTS"):
+        monkeypatch.setenv(f"{name}_DIR", str(tmp_path / name.lower()))
+    monkeypatch.delenv("DATA", raising=False)
+    monkeypatch.delenv("LISTS", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of test data beside the checkout; tests that need it are skipped where it is not."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder shared/ with real photographs and the official lists is not beside this checkout")
+    return SHARED

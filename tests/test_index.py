@@ -1,0 +1,201 @@
+"""Every file ends in the index with a status, and none stops a run."""
+
+import shutil
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from conftest import POSES, draw, write_photos
+from PIL import Image
+
+from yogalib.dataset.cache import decoded, to_pixels
+from yogalib.dataset.images import open_image
+from yogalib.dataset.index import build_index, data_hash, refresh_index
+from yogalib.dataset.lists import read_link_lists, read_split_lists
+from yogalib.encoders import import_clip
+from yogalib.errors import BadInput
+from yogalib.taxonomy import class_of
+
+TREE, BOUND_ANGLE, WARRIOR = POSES
+
+
+def status_of(index, path: str) -> str:
+    return index.set_index("path")["status"][path]
+
+
+def test_clean_folder_is_kept_whole_and_labelled_by_folder(photos):
+    index = build_index(photos, minimum_side=64)
+    assert (index["status"] == "kept").all()
+    assert len(index) == 36
+    assert index.groupby("class").size().tolist() == [12, 12, 12]
+    assert set(zip(index["width"], index["height"], strict=True)) == {(90, 80)}
+
+
+def png(width: int, height: int, data: bytes = b"") -> bytes:
+    """A PNG that promises a size, and does not keep it."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data)
+
+
+def test_each_kind_of_bad_file_gets_its_status(photos):
+    folder = photos / TREE
+    whole = (folder / "0.jpg").read_bytes()
+    (folder / "svg.jpg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    (folder / "page.jpg").write_text("<!DOCTYPE html><p>404")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "bomb.png").write_bytes(png(40_000, 40_000))
+    (folder / "damaged.png").write_bytes(png(100, 100, b"nonsense" * 20))
+    (folder / "dangling.jpg").symlink_to(folder / "nowhere.jpg")
+    Image.new("RGB", (16, 16)).save(folder / "icon.jpg")
+    (photos / "वृक्षासन").mkdir()
+    shutil.copy(folder / "1.jpg", photos / "वृक्षासन" / "1.jpg")
+    shutil.copy(folder / "1.jpg", photos / "stray.jpg")
+    (photos / "README.md").write_text("about")
+    index = build_index(photos, minimum_side=64)
+    found = {path: status_of(index, path) for path in index.loc[index["status"] != "kept", "path"]}
+    assert found == {
+        f"{TREE}/svg.jpg": "not_an_image",
+        f"{TREE}/page.jpg": "not_an_image",
+        f"{TREE}/empty.png": "not_an_image",
+        f"{TREE}/cut.jpg": "truncated",
+        f"{TREE}/bomb.png": "too_large",
+        f"{TREE}/damaged.png": found[f"{TREE}/damaged.png"],
+        f"{TREE}/dangling.jpg": "missing",
+        f"{TREE}/icon.jpg": "too_small",
+        "वृक्षासन/1.jpg": "unknown_class",
+        "stray.jpg": "unknown_class",
+        "README.md": "not_an_image",
+    }
+    assert found[f"{TREE}/damaged.png"] in ("damaged", "truncated")
+    assert len(index) == 36 + 11
+    assert (index.loc[index["status"] != "kept", "detail"] != "").all()
+
+
+def test_second_index_reads_only_what_changed(photos, tmp_path, monkeypatch):
+    file = tmp_path / "index.parquet"
+    first = refresh_index(photos, 64, None, file)
+    read = []
+    from yogalib.dataset import index as module
+
+    real = module.inspect_image
+    monkeypatch.setattr(module, "inspect_image", lambda path: read.append(path.name) or real(path))
+    assert refresh_index(photos, 64, None, file).equals(first)
+    assert read == []
+    draw("line", np.random.default_rng(9), size=(70, 70)).save(photos / TREE / "3.jpg")
+    changed = refresh_index(photos, 64, None, file)
+    assert read == ["3.jpg"]
+    assert data_hash(changed) != data_hash(first)
+    assert (refresh_index(photos, 75, None, file)["status"] == "too_small").sum() == 1
+    assert refresh_index(photos, 64, None, file).equals(changed)
+
+
+def test_official_lists_decide_label_and_split_in_either_spelling(tmp_path):
+    folder = tmp_path / "yoga82"
+    (folder / "Split_pose").mkdir(parents=True)
+    (folder / "Sitting pose 1 (normal)").mkdir()
+    rng = np.random.default_rng(0)
+    for path in ("Split_pose/1.jpg", "Split_pose/2.jpg", "Sitting pose 1 (normal)/7.jpg"):
+        draw("line", rng).save(folder / path)
+    split, sitting = class_of("Split_pose"), class_of("Sitting_pose_1_normal")
+    twice = f" Split pose/1.jpg,1,9,{split}\n"
+    (folder / "yoga_train.txt").write_text(f"{twice}Sitting pose 1 (normal)/7.jpg,1,12,{sitting}\n{twice}")
+    (folder / "yoga_test.txt").write_text(f"Split pose/99.jpg,1,9,{split}\n")
+    index = build_index(folder, minimum_side=64)
+    kept = index[index["status"] == "kept"].set_index("path")
+    assert kept["split"].to_dict() == {
+        "Split_pose/1.jpg": "train",
+        "Split_pose/2.jpg": "",
+        "Sitting pose 1 (normal)/7.jpg": "train",
+    }
+    assert kept["class"].to_dict() == {
+        "Split_pose/1.jpg": split,
+        "Split_pose/2.jpg": split,
+        "Sitting pose 1 (normal)/7.jpg": sitting,
+    }
+    assert sorted(index["status"]) == ["duplicate_path", "kept", "kept", "kept", "missing"]
+
+
+@pytest.mark.parametrize(
+    "line", ["Split pose/1.jpg", "a,b,c,d", "Split pose/1.jpg,1,9,500", "Tree_Pose_or_Vrksasana_/1.jpg,1,9,0"]
+)
+def test_bad_list_line_is_named_with_its_place(tmp_path, line):
+    (tmp_path / "yoga_train.txt").write_text(line + "\n")
+    (tmp_path / "yoga_test.txt").write_text("")
+    with pytest.raises(BadInput, match=r"yoga_train\.txt, line 1: "):
+        read_split_lists(tmp_path)
+
+
+def test_official_lists_read_whole_and_join(shared):
+    split, links = read_split_lists(shared / "yoga82"), read_link_lists(shared / "yoga82")
+    assert split["split"].value_counts().to_dict() == {"train": 20_994, "test": 7_456}
+    assert len(links) == 28_450
+    assert links["url"].nunique() == 28_403
+    # joined as they stand, 1,378 images of two classes are lost
+    assert len(split.merge(links, on=["path", "class"])) == 28_450
+
+
+def test_missing_data_folder_is_named(tmp_path):
+    with pytest.raises(BadInput, match="nowhere is not there"):
+        build_index(tmp_path / "nowhere", 64)
+
+
+def test_real_scrape_is_accounted_for_file_by_file(shared):
+    folder = shared / "scraped-raw"
+    index = build_index(folder, minimum_side=64)
+    assert len(index) == sum(path.is_file() for path in folder.rglob("*"))
+    assert not (index["status"] == "kept").any()
+    assert {"not_an_image", "too_small", "unknown_class"} <= set(index["status"])
+
+
+def test_real_photographs_are_all_kept(shared):
+    index = build_index(shared / "yoga-photos", minimum_side=64)
+    dropped = index[index["status"] != "kept"]
+    assert dropped["path"].tolist() == ["README.md"]
+    assert index["class"].nunique() - 1 == 7
+
+
+@pytest.mark.parametrize("size", [(90, 80), (80, 90), (64, 64), (201, 77), (77, 203), (640, 427)])
+def test_cropped_pixels_are_clips_own(size):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8))
+    resize, crop = import_clip().clip._transform(64).transforms[:2]
+    assert np.array_equal(to_pixels(image, 64, "crop"), np.asarray(crop(resize(image))))
+
+
+def test_padded_pixels_keep_the_whole_picture():
+    image = Image.new("RGB", (200, 50), "black")
+    pixels = to_pixels(image, 64, "pad")
+    assert pixels.shape == (64, 64, 3)
+    assert (pixels[32] == 0).all()
+    assert (pixels[0] == 255).all()
+
+
+def test_cache_holds_the_pictures_in_their_order_and_is_made_once(photos, tmp_path):
+    index = build_index(photos, 64)
+    first = decoded(index, photos, 32, "crop", tmp_path / "cache")
+    for place in (0, 20, 35):
+        assert np.array_equal(first[place], to_pixels(open_image(photos / index["path"][place]), 32, "crop"))
+    (file,) = (tmp_path / "cache").glob("*.npy")
+    made = file.stat().st_mtime_ns
+    shutil.rmtree(photos)  # not needed any more
+    assert np.array_equal(decoded(index, photos, 32, "crop", tmp_path / "cache"), first)
+    assert file.stat().st_mtime_ns == made
+
+
+def test_transparent_picture_is_laid_on_white_and_turned_upright(tmp_path):
+    Image.new("RGBA", (80, 80), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert open_image(tmp_path / "clear.png").getpixel((5, 5)) == (255, 255, 255)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # taken with the camera on its side
+    Image.new("RGB", (90, 60)).save(tmp_path / "side.jpg", exif=exif)
+    assert open_image(tmp_path / "side.jpg").size == (60, 90)
+
+
+def test_two_worlds_of_one_seed_have_one_hash(tmp_path):
+    hashes = {data_hash(build_index(write_photos(tmp_path / name), 64)) for name in ("a", "b")}
+    assert len(hashes) == 1

@@ -1,0 +1,76 @@
+"""Metrics against independent references."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
+
+from yogalib import metrics
+from yogalib.taxonomy import load_taxonomy, parents
+
+
+def random_answers(classes: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.ones(classes), n), rng.integers(0, classes, n)
+
+
+@given(st.integers(1, 500), st.data())
+def test_wilson_interval_is_scipys(n, data):
+    hits = data.draw(st.integers(0, n))
+    expected = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    assert metrics.wilson(hits, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_top_k_is_sklearns(k):
+    probabilities, labels = random_answers(12, 300, seed=k)
+    expected = top_k_accuracy_score(labels, probabilities, k=k, labels=np.arange(12))
+    assert metrics.top_k(probabilities, labels, k).mean() == pytest.approx(expected)
+
+
+def test_superclass_probability_is_the_sum_of_its_children():
+    classes = np.array(sorted(load_taxonomy()["class"].sample(30, random_state=1)))
+    probabilities, labels = random_answers(30, 50, seed=3)
+    for level in (1, 2, 3):
+        mapped, targets, groups = metrics.at_level(probabilities, labels, classes, level)
+        for row in range(50):
+            for place, group in enumerate(groups):
+                children = [
+                    p for p, number in zip(probabilities[row], classes, strict=True) if parents(level)[number] == group
+                ]
+                assert mapped[row, place] == pytest.approx(sum(children))
+            assert groups[targets[row]] == parents(level)[classes[labels[row]]]
+
+
+@given(st.integers(0, 10_000))
+def test_a_certain_right_answer_is_right_at_every_level(seed):
+    classes = np.arange(82)
+    labels = np.random.default_rng(seed).integers(0, 82, 40)
+    table = metrics.accuracy_by_level(np.eye(82)[labels], labels, classes)
+    assert (table["accuracy"] == 1).all()
+
+
+def test_weighted_scores_are_sklearns():
+    probabilities, labels = random_answers(6, 200, seed=5)
+    predicted = probabilities.argmax(1)
+    expected = precision_recall_fscore_support(labels, predicted, average="weighted", zero_division=0)[:3]
+    scores = metrics.weighted_scores(predicted, labels)
+    assert (scores["precision"], scores["recall"], scores["f1"]) == pytest.approx(expected)
+    assert scores["recall"] == pytest.approx(scores["accuracy"])  # a theorem, so Table 10's two columns must be equal
+    assert scores["support"] == 200
+
+
+def test_confusion_is_normalised_over_predicted_columns():
+    classes = np.flatnonzero(parents(1) == 2)[:3]
+    labels, predicted = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 1])
+    counts, members = metrics.superclass_confusion(predicted, labels, classes, superclass=2)
+    assert members.tolist() == classes.tolist()
+    assert counts.tolist() == [[1, 1, 0], [0, 2, 0], [0, 1, 0]]
+    assert metrics.by_predicted(counts).tolist() == [[1, 0.25, 0], [0, 0.5, 0], [0, 0.25, 0]]
+
+
+def test_one_answer_to_everything_is_marked_collapsed():
+    assert metrics.collapsed(np.array([3, 3, 3]))
+    assert not metrics.collapsed(np.array([3, 3, 1]))

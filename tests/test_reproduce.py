@@ -1,0 +1,304 @@
+"""The whole thing as a user types it: make, notebooks, pages, and what happens when something is wrong."""
+
+import html.parser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import POSES, ROOT, write_photos
+
+from yogalib.profile import FOLDER
+
+TREE = next(iter(POSES))
+
+
+def run(*command: str, home: Path, **variables: str) -> subprocess.CompletedProcess:
+    """Run a command in the checkout with all outputs sent to `home`."""
+    folders = {f"{name}_DIR": str(home / name.lower()) for name in ("DATA", "RUNS", "REPORTS", "WEIGHTS")}
+    kept = {key: value for key, value in os.environ.items() if key not in ("DATA", "LISTS", "MAKEFLAGS", "MAKELEVEL")}
+    environment = kept | folders | {"PY": sys.executable} | variables
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False)
+
+
+def make(*words: str, home: Path) -> subprocess.CompletedProcess:
+    """Run make with this very Python."""
+    return run("make", f"PY={sys.executable}", f"REPORTS_DIR={home / 'reports'}", *words, home=home)
+
+
+def yogalib(*words: str, home: Path, **variables: str) -> subprocess.CompletedProcess:
+    return run(sys.executable, "-m", "yogalib", *words, home=home, **variables)
+
+
+def own_profile(file: Path, **tuning) -> Path:
+    values = yaml.safe_load((FOLDER / "photos.yaml").read_text())
+    values["fine_tuning"] |= {"epochs": 6, "batch": 16} | tuning
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    """One whole run on drawn pictures: its home folder, its make words, and what make said."""
+    home = tmp_path_factory.mktemp("reproduced")
+    write_photos(home / "photos", per_class=15)
+    (home / "photos" / TREE / "page.jpg").write_text("<html>404")
+    words = ("reproduce", f"PROFILE={own_profile(home / 'tiny.yaml')}", f"DATA={home / 'photos'}")
+    done = make(*words, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return home, words, done
+
+
+def test_reproduce_leaves_all_that_the_contract_lists(reproduced):
+    home, _, done = reproduced
+    report = home / "reports" / "tiny"
+    pages = ["01_dataset", "02_zero_shot", "05_fine_tuning", "index"]
+    assert {path.name for path in report.iterdir()} == {f"{page}.html" for page in pages} | {
+        "tables",
+        "figures",
+        "summary.json",
+    }
+    for name in ("table_04", "table_08", "table_10", "table_a1", "table_a5"):
+        assert len(pd.read_csv(report / "tables" / f"{name}.csv"))
+    for name in ("figure_01", "figure_05", "figure_a2", "figure_a3"):
+        assert (report / "figures" / f"{name}.svg").stat().st_size > 1000
+        assert (report / "figures" / f"{name}.png").stat().st_size > 1000
+    summary = json.loads((report / "summary.json").read_text())
+    assert {"profile", "data", "versions", "machine", "seconds", "claims"} <= set(summary)
+    assert {"id", "what", "paper", "ours", "low", "high", "n", "verdict", "why"} <= set(summary["claims"][0])
+    assert summary["data"]["files"] == {"kept": 45, "not_an_image": 1}
+    last = home / "runs" / "last"
+    assert {path.name for path in last.iterdir()} == {
+        "config.json",
+        "history.csv",
+        "predictions.parquet",
+        "model.safetensors",
+        "cost.json",
+    }
+    assert "1 not_an_image" in done.stdout
+
+
+class Page(html.parser.HTMLParser):
+    """What a page refers to."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.scripts, self.images = [], 0, []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.scripts += tag == "script"
+        if tag == "img":
+            self.images.append(attributes)
+        if tag in ("a", "link") and attributes.get("href"):
+            self.links.append(attributes["href"])
+
+
+def test_pages_stand_alone_and_their_links_resolve(reproduced):
+    report = reproduced[0] / "reports" / "tiny"
+    for file in report.glob("*.html"):
+        page = Page()
+        text = file.read_text()
+        page.feed(text)
+        assert page.scripts == 0
+        assert len(text) < 3_000_000
+        assert "Stand-in." in text
+        assert "Traceback" not in text
+        for link in page.links:
+            assert link.startswith("#") or (report / link.partition("#")[0]).is_file(), f"{file.name}: {link}"
+        for image in page.images:
+            assert image["src"].startswith("data:image/png;base64,")
+            assert image["alt"]
+
+
+def test_second_reproduce_does_nothing_and_says_so(reproduced):
+    home, words, _ = reproduced
+    before = {path: path.stat().st_mtime_ns for path in (home / "reports").rglob("*") if path.is_file()}
+    again = make(*words, home=home)
+    assert again.returncode == 0
+    assert "nothing to do" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in (home / "reports").rglob("*") if path.is_file()} == before
+
+
+def test_two_runs_with_one_seed_give_the_same_numbers(reproduced):
+    home, words, _ = reproduced
+    report = home / "reports" / "tiny" / "summary.json"
+    first = json.loads(report.read_text())["claims"]
+    for folder in ("reports", "runs"):
+        shutil.move(home / folder, home / f"first_{folder}")
+    try:
+        assert make(*words, home=home).returncode == 0
+        assert json.loads(report.read_text())["claims"] == first
+    finally:
+        for folder in ("reports", "runs"):
+            shutil.rmtree(home / folder)
+            shutil.move(home / f"first_{folder}", home / folder)
+
+
+def test_failed_notebook_stops_the_run_and_leaves_the_old_report(reproduced):
+    home, words, _ = reproduced
+    report = home / "reports" / "tiny"
+    before = (report / "index.html").read_bytes()
+    taken = next((home / "photos" / TREE).glob("3.jpg"))
+    run_folder = home / "runs"
+    content = taken.read_bytes()
+    taken.unlink()  # another data set: all notebooks are due
+    shutil.move(run_folder, home / "aside")
+    run_folder.write_text("in the way")
+    try:
+        done = make(*words, home=home)
+        assert done.returncode == 2
+        assert "02_zero_shot, cell" in done.stderr
+        assert "Error" in done.stderr
+        assert "08_summary: running" not in done.stdout
+        assert (report / "index.html").read_bytes() == before
+        assert list((home / "reports" / ".build" / "tiny").glob("*.failed.ipynb"))
+    finally:
+        run_folder.unlink()
+        shutil.move(home / "aside", run_folder)
+        taken.write_bytes(content)
+
+
+def test_dead_kernel_is_a_failure_whatever_the_saved_notebook_says(tmp_path, monkeypatch):
+    import nbformat
+
+    from yogalib import report
+
+    book = nbformat.v4.new_notebook()
+    book.cells = [
+        nbformat.v4.new_markdown_cell("# Dies"),
+        nbformat.v4.new_code_cell('profile = "photos"', metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+    ]
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(book, tmp_path / "notebooks" / "09_dies.ipynb")
+    book.cells[2] = nbformat.v4.new_code_cell("1 + 1")
+    nbformat.write(book, tmp_path / "notebooks" / "10_stops_early.ipynb")
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    with pytest.raises(report.NotebookFailed, match="kernel died"):
+        report.run_notebook("09_dies", "photos", tmp_path)
+    with pytest.raises(report.NotebookFailed, match="did not reach its last cell"):
+        report.run_notebook("10_stops_early", "photos", tmp_path)
+    assert not list(tmp_path.glob("*.html"))
+
+
+def test_predict_and_evaluate_use_the_finished_run(reproduced):
+    home, _, _ = reproduced
+    told = yogalib("predict", str(home / "photos" / TREE / "0.jpg"), "--run", "last", "--top", "2", home=home)
+    assert told.returncode == 0
+    assert len(told.stdout.splitlines()) == 3
+    told = yogalib("predict", str(home / "photos"), "--run", "last", "--json", home=home)
+    assert told.returncode == 2  # one file is a web page
+    assert "page.jpg: not readable as a picture" in told.stderr
+    answers = json.loads(told.stdout)
+    assert len(answers) == 45
+    assert sum(pose["probability"] for pose in answers[0]["poses"]) == pytest.approx(1)
+    told = yogalib("evaluate", str(home / "photos"), "--run", "last", "--json", home=home)
+    assert told.returncode == 0
+    result = json.loads(told.stdout)
+    assert list(result) == ["n", "top1", "top5", "low", "high", "per_class"]
+    assert result["n"] == 45
+    assert set(result["per_class"]) == set(POSES)
+    assert result["low"] <= result["top1"] <= result["high"]
+    by_hand = [answer["poses"][0]["folder"] == Path(answer["path"]).parent.name for answer in answers]
+    assert sum(by_hand) / 45 == pytest.approx(result["top1"])
+    assert "left out: 1 not_an_image" in told.stderr
+
+
+def test_stored_predictions_are_what_the_stored_model_says(reproduced):
+    home, _, _ = reproduced
+    from yogalib.predict import probabilities_of
+    from yogalib.runs import find_run
+
+    run = find_run("last", home / "runs")
+    probabilities, good, bad = probabilities_of(run, [home / "photos" / path for path in run.predictions["path"]])
+    assert len(good) == len(run.labels)
+    assert not bad
+    assert probabilities == pytest.approx(run.probabilities, abs=1e-5)
+
+
+BAD = [
+    ({}, "PROFILE=photo DATA={photos}", "profile 'photo' is unknown: choose"),
+    ({}, "PROFILE=photos", "needs a folder of images: add DATA=<folder>"),
+    ({}, "PROFILE=photos DATA={home}/nowhere", "nowhere is not there"),
+    ({"encoder": "ViT-B/31"}, "PROFILE={own} DATA={photos}", "encoder 'ViT-B/31' is unknown"),
+    ({"prompt": {"template": "Yoga", "names": "sanskrit"}}, "PROFILE={own} DATA={photos}", "must contain <category>"),
+    ({"subset": "subset_ii"}, "PROFILE={own} DATA={photos}", "subset_ii needs a hand-picked list"),
+    ({}, "PROFILE={own} DATA={few}", "leaves a class without test images"),
+    ({"device": "cuda"}, "PROFILE={own} DATA={photos}", "no GPU is visible"),
+]
+
+
+@pytest.mark.parametrize(("change", "words", "message"), BAD)
+def test_bad_input_is_one_clear_line_before_any_work(tmp_path, change, words, message):
+    import torch
+
+    if "device" in change and torch.cuda.is_available():
+        pytest.skip("this machine has the GPU that the test does without")
+    write_photos(tmp_path / "photos", per_class=5)
+    write_photos(tmp_path / "few", per_class=1)
+    own = own_profile(tmp_path / "own.yaml", **{key: value for key, value in change.items() if key != "device"})
+    if "device" in change:
+        own.write_text(own.read_text().replace("device: auto", "device: cuda"))
+    filled = words.format(home=tmp_path, photos=tmp_path / "photos", few=tmp_path / "few", own=own)
+    done = make("reproduce", *filled.split(), home=tmp_path)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("yogalib:")]
+    assert message in line
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_raw_scrape_ends_in_a_message_that_names_what_was_dropped(shared, tmp_path):
+    done = make("reproduce", "PROFILE=photos", f"DATA={shared / 'scraped-raw'}", home=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("yogalib:")]
+    assert re.search(r"no usable image among the 232 files.*not_an_image.*too_small.*unknown_class", line)
+    assert len(pd.read_csv(tmp_path / "data" / "photos" / "dropped.csv")) == 232
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "nowhere.jpg", "--run", "last"], "run 'last' not found"),
+        (["evaluate", ".", "--run", "no/such/run"], "not found"),
+        (["weights", "ViT-X"], "is not published by OpenAI"),
+    ],
+)
+def test_commands_refuse_in_one_line(tmp_path, words, message):
+    done = yogalib(*words, home=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_doctor_says_for_each_profile_what_is_missing(tmp_path):
+    done = yogalib("doctor", home=tmp_path, HOME=str(tmp_path))
+    assert done.returncode == 0
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert "add DATA=<folder>" in lines["photos"]
+    assert "python -m yogalib weights RN50" in lines["paper"]
+    write_photos(tmp_path / "photos")
+    done = yogalib("doctor", home=tmp_path, DATA=str(tmp_path / "photos"))
+    assert "ready: make reproduce PROFILE=photos" in done.stdout
+
+
+def test_make_alone_prints_the_targets(tmp_path):
+    done = make(home=tmp_path)
+    for target in ("reproduce", "test", "lab", "bench", "doctor", "clean"):
+        assert re.search(rf"^{target} +\S", done.stdout, re.MULTILINE)
+
+
+def test_committed_notebooks_carry_no_output():
+    for file in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(file.read_text())["cells"]:
+            assert not cell.get("outputs"), file.name
+            assert not cell.get("execution_count"), file.name

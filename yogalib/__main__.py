@@ -1,0 +1,160 @@
+"""The command line: `python -m yogalib <command>`; what a person asks for, and the steps that the Makefile runs."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from yogalib.errors import BadInput
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. Returns 0, 1 when a notebook failed, 2 for bad input."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments) or 0
+    except BadInput as error:
+        print(f"yogalib: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe left: nothing to complain of
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m yogalib", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(function, help_text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(function.__name__.lstrip("_"), help=help_text, description=function.__doc__)
+        added.set_defaults(command=function)
+        return added
+
+    predict = command(_predict, "name the pose on pictures")
+    predict.add_argument("paths", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER")
+    predict.add_argument("--top", type=_positive, default=5, help="how many poses per picture (5)")
+    evaluate = command(_evaluate, "judge a run on a folder with one sub-folder per pose")
+    evaluate.add_argument("folder", type=Path)
+    for added in (predict, evaluate):
+        added.add_argument("--run", default="last", help="a run's folder, its name under runs/, or 'last' (default)")
+        added.add_argument("--json", action="store_true", help="print JSON")
+    command(_doctor, "say which profiles can run here, and what mends the others")
+    command(_bench, "compare our speed with the naive loop's")
+    command(_weights, "fetch published encoders").add_argument("names", nargs="+", metavar="ENCODER")
+    command(_prepare, "check a profile and index its data, before any notebook").add_argument("profile")
+    notebook = command(_notebook, "run one notebook and render its page")
+    notebook.add_argument("notebook")
+    notebook.add_argument("profile")
+    command(_publish, "put the finished pages in place of the published report").add_argument("profile")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _predict(arguments) -> int:
+    """Print the most probable poses of each picture. Exit code 2 when a picture could not be read."""
+    from yogalib.paths import Paths
+    from yogalib.predict import predict
+    from yogalib.runs import find_run
+
+    answers, bad = predict(find_run(arguments.run, Paths.of("").runs), arguments.paths, arguments.top)
+    if arguments.json:
+        print(json.dumps(answers, indent=2, ensure_ascii=False))
+    else:
+        for answer in answers:
+            print(answer["path"])
+            for pose in answer["poses"]:
+                print(f"  {100 * pose['probability']:5.1f} %  {pose['sanskrit']} ({pose['english']})")
+    for line in bad:
+        print(f"yogalib: {line}", file=sys.stderr)
+    return 2 if bad else 0
+
+
+def _evaluate(arguments) -> None:
+    """Print accuracy, its interval and the accuracy per class."""
+    from yogalib.paths import Paths
+    from yogalib.predict import evaluate
+    from yogalib.runs import find_run
+
+    result, notes = evaluate(find_run(arguments.run, Paths.of("").runs), arguments.folder)
+    for note in notes:
+        print(f"yogalib: {note}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    print(
+        f"top-1 {result['top1']:.1%} (95 % interval {result['low']:.1%} to {result['high']:.1%}), top-5 {result['top5']:.1%}"
+    )
+    print(f"n = {result['n']}")
+    for name, row in sorted(result["per_class"].items(), key=lambda item: item[1]["top1"]):
+        print(f"  {row['top1']:6.1%} of {row['n']:4}  {name}")
+
+
+def _doctor(arguments) -> None:
+    """Say what machine this is and, for each profile, whether it can run here; if not, what is missing and what mends it."""
+    from yogalib.doctor import examine
+
+    print("\n".join(examine()))
+
+
+def _bench(arguments) -> None:
+    """Print how much faster our path is than the naive loop, measured side by side on this machine."""
+    from yogalib.bench import main as bench
+
+    bench()
+
+
+def _weights(arguments) -> None:
+    """Fetch published encoders, sha256 checked, into WEIGHTS_DIR."""
+    from yogalib.encoders import fetch_weights
+    from yogalib.paths import Paths
+
+    for name in arguments.names:
+        print(fetch_weights(name, Paths.of("").weights))
+
+
+def _prepare(arguments) -> None:
+    """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
+    from yogalib.doctor import check
+    from yogalib.report import write_inputs
+
+    study = check(arguments.profile)
+    write_inputs(study)
+    counts = study.index["status"].value_counts()
+    dropped = f"; dropped: {', '.join(f'{count} {status}' for status, count in counts.items() if status != 'kept')}"
+    where = f" ({study.dropped_list})"
+    print(f"{study.folder}: {counts['kept']} images of {study.subset('all')['class'].nunique()} classes", end="")
+    print(dropped + where if len(counts) > 1 else "")
+
+
+def _notebook(arguments) -> int:
+    """Run one notebook on a profile and render its page."""
+    from yogalib.report import NotebookFailed, run_notebook
+    from yogalib.study import Study
+
+    try:
+        run_notebook(arguments.notebook, arguments.profile, Study.open(arguments.profile).paths.build)
+    except NotebookFailed as error:
+        print(f"yogalib: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _publish(arguments) -> None:
+    """Put the finished pages in the place of the published report."""
+    from yogalib.report import publish
+    from yogalib.study import Study
+
+    study = Study.open(arguments.profile)
+    publish(study)
+    print(f"report: {study.paths.report / 'index.html'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

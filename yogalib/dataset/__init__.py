@@ -1,0 +1,1 @@
+"""From files to arrays: index, official lists, subsets, splits, decoded cache."""

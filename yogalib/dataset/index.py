@@ -1,0 +1,138 @@
+"""The index: one row per file, each with a status; the only place where files become labelled images."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from yogalib.dataset.images import inspect_image
+from yogalib.dataset.lists import LINK_FOLDER, SPLIT_FILES, has_split_lists, read_split_lists
+from yogalib.errors import BadInput
+from yogalib.paths import write_whole
+from yogalib.taxonomy import class_of
+
+CONTENT = ["bytes", "sha256", "width", "height", "phash", "status", "detail"]
+COLUMNS = ["path", "class", "split", "mtime", *CONTENT]
+# a matter of settings and names, not of the bytes: judged anew each time
+JUDGED_LATER = ("too_small", "unknown_class", "duplicate_path")
+
+
+def build_index(
+    folder: Path, minimum_side: int, lists: Path | None = None, known: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return one row per file of the folder and per row of the official lists, with its status.
+
+    Labels and split come from the official lists in `lists` (or in the folder itself) when they are there, else the
+    label comes from the name of the file's folder. Columns: path (relative, with /), class (official number, -1 when
+    unknown), split (train, test or empty), bytes, sha256, width, height, phash, status, detail, mtime.
+    `status` is `kept`, or why not: missing, not_an_image, truncated, damaged, too_small, too_large, unknown_class,
+    duplicate_path.
+
+    known : an earlier index of the same folder; files whose size and time are unchanged are not read again.
+
+    Raises BadInput when the folder is not there.
+    """
+    if not folder.is_dir():
+        raise BadInput(
+            f"data folder {folder} is not there: give a folder of images, one sub-folder per pose, as DATA=..."
+        )
+    rows = _with_official_labels(folder, _walk(folder), lists)
+    previous = {} if known is None else known.drop_duplicates("path").set_index("path").to_dict("index")
+
+    def inspect(row) -> dict:
+        old = previous.get(row.path)
+        unchanged = old is not None and (old["bytes"], old["mtime"]) == (row.bytes, row.mtime) and row.mtime > 0
+        found = {key: old[key] for key in CONTENT} if unchanged else inspect_image(folder / row.path)
+        if found["status"] in JUDGED_LATER:
+            found |= {"status": "kept", "detail": ""}
+        return {"path": row.path, "class": row.label, "split": row.split, "mtime": row.mtime} | found
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding releases the interpreter's lock
+        work = pool.map(inspect, rows.itertuples())
+        index = pd.DataFrame(
+            tqdm(work, total=len(rows), desc="index", unit="file", mininterval=10, delay=2), columns=COLUMNS
+        )
+    side = index[["width", "height"]].min(axis=1)
+    size = index["width"].astype(str) + " x " + index["height"].astype(str)
+    parent = index["path"].map(lambda path: Path(path).parent.name or "(the data folder itself)")
+    _drop(index, side < minimum_side, "too_small", size + f", minimum side {minimum_side}")
+    _drop(index, index["class"] < 0, "unknown_class", "no class is named '" + parent + "'")
+    _drop(index, index.duplicated("path"), "duplicate_path", "listed more than once")
+    return index
+
+
+def _drop(index: pd.DataFrame, where: pd.Series, status: str, detail: pd.Series | str) -> None:
+    where = where & (index["status"] == "kept")
+    index.loc[where, "detail"] = detail[where] if isinstance(detail, pd.Series) else detail
+    index.loc[where, "status"] = status
+
+
+def _walk(folder: Path) -> pd.DataFrame:
+    """Return path, file, label, bytes and mtime of every file under the folder, the official lists themselves left out."""
+    rows = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != LINK_FOLDER)
+        label = class_of(Path(parent).name) if Path(parent) != folder else None
+        for name in sorted(files):
+            if name.startswith(".") or name in SPLIT_FILES.values():
+                continue
+            file = Path(parent, name)
+            stat = file.stat() if file.exists() else None  # a dangling link is a row too
+            path = file.relative_to(folder).as_posix()
+            rows.append(
+                (
+                    path,
+                    name,
+                    -1 if label is None else label,
+                    "",
+                    *((stat.st_size, stat.st_mtime_ns) if stat else (0, 0)),
+                )
+            )
+    return pd.DataFrame(rows, columns=["path", "file", "label", "split", "bytes", "mtime"])
+
+
+def _with_official_labels(folder: Path, files: pd.DataFrame, lists: Path | None) -> pd.DataFrame:
+    """Join the official lists to the files by class and file name, so that either spelling of a folder will do."""
+    if lists is None and not has_split_lists(folder):
+        return files
+    if lists is not None and not has_split_lists(lists):
+        raise BadInput(f"{lists} holds no official lists: expected {' and '.join(SPLIT_FILES.values())}")
+    official = read_split_lists(lists or folder)
+    official["file"] = official["path"].str.rpartition("/")[2]
+    on_disk = files.rename(columns={"split": "no_split"})
+    joined = official.merge(
+        on_disk, how="outer", left_on=["class", "file"], right_on=["label", "file"], suffixes=("_list", "")
+    )
+    joined["path"] = joined["path"].fillna(joined["path_list"])
+    joined["label"] = joined["class"].fillna(joined["label"]).astype(int)
+    joined["split"] = joined["split"].fillna("")
+    joined[["bytes", "mtime"]] = joined[["bytes", "mtime"]].fillna(0).astype("int64")
+    return joined[["path", "file", "label", "split", "bytes", "mtime"]].sort_values("path", kind="stable")
+
+
+def refresh_index(folder: Path, minimum_side: int, lists: Path | None, file: Path) -> pd.DataFrame:
+    """Build the index, reusing what `file` (Parquet) holds, and store it there; dropped rows also as CSV beside it."""
+    known = pd.read_parquet(file) if file.is_file() else None
+    index = build_index(folder, minimum_side, lists, known)
+    write_whole(file, index.to_parquet)
+    dropped = index.loc[index["status"] != "kept", ["path", "status", "detail"]]
+    write_whole(file.with_name("dropped.csv"), lambda path: dropped.to_csv(path, index=False))
+    return index
+
+
+def data_hash(rows: pd.DataFrame) -> str:
+    """Return a hash of the images' contents and labels, in the order of the rows."""
+    lines = rows["sha256"] + " " + rows["class"].astype(str)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def describe_dropped(index: pd.DataFrame) -> str:
+    """Return one sentence on what was dropped and why, with an example each, such as "33 too_small (a/1.jpg: 16 x 16)"."""
+    parts = []
+    for status, rows in index[index["status"] != "kept"].groupby("status"):
+        example = rows.iloc[0]
+        parts.append(f"{len(rows)} {status} (such as {example['path']}: {example['detail']})")
+    return "; ".join(parts) or "nothing dropped"

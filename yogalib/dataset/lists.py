@@ -1,0 +1,65 @@
+"""The official Yoga-82 lists, as their authors publish them (Verma et al. 2020)."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from yogalib.errors import BadInput
+from yogalib.taxonomy import class_of, load_taxonomy
+
+SPLIT_FILES = {"train": "yoga_train.txt", "test": "yoga_test.txt"}
+LINK_FOLDER = "yoga_dataset_links"
+
+
+def has_split_lists(folder: Path) -> bool:
+    """Return whether both official split lists are in the folder."""
+    return all((folder / name).is_file() for name in SPLIT_FILES.values())
+
+
+def read_split_lists(folder: Path) -> pd.DataFrame:
+    """Return the official split: columns path, class, split, one row per line of the two lists.
+
+    Folder names are brought to the spelling of the link lists: the split lists write two of them otherwise, and 1,378
+    images would be lost by joining them as they stand.
+
+    Raises BadInput, with file and line, for a line that is not `<folder>/<file>,<L1>,<L2>,<L3>`.
+    """
+    rows = []
+    folders = load_taxonomy().set_index("class")["folder"]
+    for split, name in SPLIT_FILES.items():
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                path, _, _, label = line.strip().rsplit(",", 3)
+                pose, file = path.split("/")
+                rows.append((f"{folders[int(label)]}/{file}", int(label), split))
+            except (ValueError, KeyError):
+                raise BadInput(
+                    f"{folder / name}, line {number}: expected '<folder>/<file>,<L1>,<L2>,<L3>', got {line!r}"
+                ) from None
+            if class_of(pose) != int(label):
+                raise BadInput(f"{folder / name}, line {number}: folder '{pose}' is not class {label} of Yoga-82")
+    return pd.DataFrame(rows, columns=["path", "class", "split"])
+
+
+def read_link_lists(folder: Path) -> pd.DataFrame:
+    """Return the official links: columns path, class, url, one row per line of the 82 link lists.
+
+    Raises BadInput for a folder without link lists and for a line that is not `<folder>/<file><TAB><url>`.
+    """
+    files = sorted((folder / LINK_FOLDER).glob("*.txt"))
+    if not files:
+        raise BadInput(f"{folder} holds no link lists: expected {LINK_FOLDER}/*.txt, as Yoga-82's authors publish them")
+    rows = []
+    for file in files:
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            if not line.strip():
+                continue
+            path, tab, url = line.strip().partition("\t")
+            label = class_of(path.partition("/")[0])
+            if not tab or label is None:
+                raise BadInput(f"{file}, line {number}: expected '<folder>/<file><TAB><url>', got {line!r}")
+            rows.append((path, label, url))
+    return pd.DataFrame(rows, columns=["path", "class", "url"])

@@ -1,0 +1,65 @@
+"""Training and test parts (paper, section 4.1: random 80/20 splits)."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from yogalib.errors import BadInput
+from yogalib.taxonomy import load_taxonomy
+
+
+def split_rows(rows: pd.DataFrame, method: str, test_share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the training rows and the test rows, each in the order of `rows`.
+
+    method : `stratified`, a random split that keeps the classes' shares; `official`, the published lists' own.
+    Rows are parted by their place in `rows`, so sort them first for a split that depends on the seed alone.
+
+    Raises BadInput when a class would be left without training or without test images.
+    """
+    if method == "official":
+        in_test = (rows["split"] == "test").to_numpy()
+        in_train = (rows["split"] == "train").to_numpy()
+        if not in_test.any() or not in_train.any():
+            raise BadInput(
+                "split 'official' needs the official lists beside the images (yoga_train.txt, yoga_test.txt): "
+                "put them there, or use split.method: stratified"
+            )
+    else:
+        in_test = _stratified(rows, test_share, seed)
+        in_train = ~in_test
+    train, test = rows[in_train], rows[in_test]
+    for part, name in ((train, "training"), (test, "test")):
+        _check_every_class(rows, part, name, f"split.method {method}, split.test_share {test_share}")
+    return train, test
+
+
+def _stratified(rows: pd.DataFrame, test_share: float, seed: int) -> np.ndarray:
+    counts = rows["class"].value_counts()
+    if counts.min() < 2:
+        _refuse(counts[counts < 2], "test", f"split.test_share {test_share}")
+    try:
+        _, test = train_test_split(
+            np.arange(len(rows)), test_size=test_share, random_state=seed, stratify=rows["class"].to_numpy()
+        )
+    except ValueError:  # fewer images on one side than there are classes
+        _refuse(counts.nsmallest(1), "test", f"split.test_share {test_share}")
+    chosen = np.zeros(len(rows), dtype=bool)
+    chosen[test] = True
+    return chosen
+
+
+def _check_every_class(rows: pd.DataFrame, part: pd.DataFrame, name: str, setting: str) -> None:
+    counts = rows["class"].value_counts()
+    absent = counts[~counts.index.isin(part["class"])]
+    if len(absent):
+        _refuse(absent, name, setting)
+
+
+def _refuse(counts: pd.Series, part: str, setting: str) -> None:
+    names = load_taxonomy()["sanskrit"]
+    listed = ", ".join(f"{names[number]} ({count} images in all)" for number, count in counts.head(5).items())
+    more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
+    raise BadInput(
+        f"the split ({setting}) leaves a class without {part} images: {listed}{more}; "
+        "add images, leave the class out, or change the split"
+    )

@@ -1,0 +1,58 @@
+"""What can run here, and what is missing: said before any work starts."""
+
+import importlib.util
+import os
+import platform
+import shutil
+
+from yogalib.encoders import weights_file
+from yogalib.errors import BadInput
+from yogalib.profile import profile_names
+from yogalib.study import Study
+
+
+def check(profile: str) -> Study:
+    """Open a profile and try all that could stop it later: encoders, data, subsets, splits, device.
+
+    Raises BadInput with the first thing that is wrong.
+    """
+    study = Study.open(profile)
+    zero_shot, tuning = study.profile.zero_shot, study.profile.fine_tuning
+    for encoder in [*zero_shot.encoders, tuning.encoder]:
+        weights_file(encoder, study.paths.weights)
+    if study.profile.machine.device == "cuda":
+        _ = study.device  # only then is it worth the seconds that torch takes to load
+    study.subset(zero_shot.subset)
+    study.split(study.subset(tuning.subset))
+    return study
+
+
+def examine() -> list[str]:
+    """Return the doctor's lines: the machine, then one verdict per profile."""
+    import torch
+
+    free = shutil.disk_usage(".").free / 2**30
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    lines = [
+        f"machine    Python {platform.python_version()}, {os.cpu_count()} cores, {_memory():.0f} GiB, {gpu}, {free:.0f} GiB disk free"
+    ]
+    missing = [
+        name for name in ("cv2", "papermill", "nbconvert", "clip", "ultralytics") if not importlib.util.find_spec(name)
+    ]
+    lines.append(f"packages   {'missing: ' + ', '.join(missing) + '; run make setup' if missing else 'all there'}")
+    for name in profile_names():
+        try:
+            study = check(name)
+            verdict = f"ready: make reproduce PROFILE={name}" + (" DATA=..." if "DATA" in os.environ else "")
+            verdict += f" ({len(study.subset('all'))} images)"
+        except BadInput as error:
+            verdict = f"not yet: {error}"
+        lines.append(f"{name:<10} {verdict}")
+    return lines
+
+
+def _memory() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError):  # Windows
+        return float("nan")

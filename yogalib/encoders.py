@@ -1,0 +1,183 @@
+"""One call opens any encoder: the nine of OpenAI, a local checkpoint, or CLIP-mini."""
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from yogalib.errors import BadInput
+
+# Table 4, with the RN50x64 where the paper prints RN50x4 a second time
+OPENAI = (
+    "RN50",
+    "RN101",
+    "RN50x4",
+    "RN50x16",
+    "RN50x64",
+    "ViT-B/32",
+    "ViT-B/16",
+    "ViT-L/14",
+    "ViT-L/14@336px",
+)  # fmt: skip
+
+_MINI_TEXT = {
+    "context_length": 48,
+    "vocab_size": 49408,
+    "transformer_width": 64,
+    "transformer_heads": 1,
+    "transformer_layers": 4,
+}
+# clip.model.CLIP's own arguments; small enough for two cores. Fresh weights, from the seed.
+MINI = {
+    "CLIP-mini-ViT": _MINI_TEXT
+    | {"embed_dim": 128, "image_resolution": 64, "vision_layers": 6, "vision_width": 192, "vision_patch_size": 8},
+    "CLIP-mini-RN": _MINI_TEXT
+    | {
+        "embed_dim": 128,
+        "image_resolution": 64,
+        "vision_layers": (1, 1, 2, 1),
+        "vision_width": 16,
+        "vision_patch_size": None,
+    },
+}
+CHECKPOINTS = (".safetensors", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A CLIP model with what decides its answers: its name and the hash of its weights.
+
+    model : clip.model.CLIP in fp32. weights : 16 hexadecimal digits.
+    """
+
+    name: str
+    model: "torch.nn.Module"  # noqa: F821 - torch is imported where it is used
+    weights: str
+
+    @property
+    def resolution(self) -> int:
+        """Side of the square input, in pixels."""
+        return self.model.visual.input_resolution
+
+    def tokenise(self, prompts: list[str]):
+        """Return the prompts' tokens, (C, context length); a prompt that is too long is cut."""
+        return import_clip().tokenize(prompts, context_length=self.model.context_length, truncate=True)
+
+
+def import_clip():
+    """Import clip without the warning about pkg_resources that it gives each time."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+        import clip
+
+    return clip
+
+
+def weights_file(name: str, weights: Path) -> Path | None:
+    """Return the file that holds the encoder's weights; None for CLIP-mini, which has fresh ones.
+
+    Published encoders are looked for in `weights` and where clip.load keeps them (~/.cache/clip).
+
+    Raises BadInput when the name is unknown or the file is not there.
+    """
+    if name in MINI:
+        return None
+    if name in OPENAI:
+        file = name.replace("/", "-").replace("@", "-") + ".pt"
+        for folder in (weights, Path("~/.cache/clip").expanduser()):
+            if (folder / file).is_file():
+                return folder / file
+        raise BadInput(
+            f"weights of {name} not found: run 'python -m yogalib weights {name}', or put OpenAI's {file} into {weights}"
+        )
+    if Path(name).suffix in CHECKPOINTS:
+        if Path(name).is_file():
+            return Path(name)
+        raise BadInput(f"encoder checkpoint {name} is not there")
+    raise BadInput(
+        f"encoder '{name}' is unknown: choose {', '.join([*MINI, *OPENAI])}, "
+        f"or give the path of a CLIP checkpoint ({', '.join(CHECKPOINTS)})"
+    )
+
+
+def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
+    """Return the encoder of that name, in fp32 on the CPU, in evaluation mode.
+
+    name : one of OPENAI, one of MINI, or the path of a checkpoint of clip.model.CLIP. weights : folder of the published
+    files. seed : of CLIP-mini's fresh weights.
+
+    Raises BadInput when the name is unknown, or the file is missing, damaged or no CLIP.
+    """
+    import torch
+
+    file = weights_file(name, weights)
+    if file is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = import_clip().model.CLIP(**MINI[name])
+        return Encoder(name, model.eval(), _hash_of(repr(MINI[name]).encode(), str(seed).encode()))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    published = {url.split("/")[-2]: known for known, url in import_clip().clip._MODELS.items()}
+    if name in OPENAI and published.get(digest) != name:
+        raise BadInput(f"{file} is not OpenAI's {name} (its sha256 differs): delete it and fetch it again")
+    return Encoder(name, build_clip(_read_state(file, is_published=digest in published), file), digest[:16])
+
+
+def build_clip(state: dict, source: Path):
+    """Return clip.model.CLIP with these weights in fp32.
+
+    clip.load rounds half of the tensors to fp16 on the way; so its builder serves to read the shapes, and the weights
+    are laid in again.
+
+    Raises BadInput when the tensors are not a CLIP's.
+    """
+    state = {
+        key: value for key, value in state.items() if key not in ("input_resolution", "context_length", "vocab_size")
+    }
+    try:
+        model = import_clip().model.build_model(dict(state)).float()
+        model.load_state_dict(
+            {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+        )
+    except (KeyError, IndexError, RuntimeError, AssertionError, AttributeError) as error:
+        raise BadInput(
+            f"{source} holds no weights of a CLIP model ({type(error).__name__}: {str(error)[:100]})"
+        ) from None
+    return model.eval()
+
+
+def fetch_weights(name: str, weights: Path) -> Path:
+    """Download a published encoder into `weights`, its sha256 checked (clip's own download)."""
+    clip = import_clip()
+    if name not in OPENAI:
+        raise BadInput(f"'{name}' is not published by OpenAI: choose {', '.join(OPENAI)}")
+    try:
+        return Path(clip.clip._download(clip.clip._MODELS[name], str(weights)))
+    except (OSError, RuntimeError) as error:
+        raise BadInput(f"could not fetch {name} ({error}): put the file into {weights} by hand") from None
+
+
+def _read_state(file: Path, is_published: bool) -> dict:
+    """Read a state dict without pickle; a TorchScript archive, which runs code, only when its sha256 is a published one."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        if is_published:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*torch.jit.*")
+                return torch.jit.load(str(file), map_location="cpu").state_dict()
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        return state.get("state_dict", state)
+    except (SafetensorError, RuntimeError, OSError, EOFError, AttributeError, ValueError) as error:
+        detail = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+        raise BadInput(f"{file} can't be read as weights ({detail})") from None
+    except Exception as error:  # noqa: BLE001 - pickle.UnpicklingError and its kin, for a file that holds more than tensors
+        raise BadInput(f"{file} holds more than tensors and was not opened ({type(error).__name__})") from None
+
+
+def _hash_of(*parts: bytes) -> str:
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()[:16]

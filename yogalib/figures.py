@@ -1,0 +1,119 @@
+"""Figures, drawn from frames and arrays that anybody can save; one look for all of them, set on import."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from yogalib.metrics import wilson
+
+# Okabe and Ito's palette: told apart with any kind of colour vision
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
+
+
+def set_style() -> None:
+    """Set the look of every figure."""
+    sns.set_theme(style="whitegrid", palette=COLOURS, font_scale=0.9)
+    plt.rcParams.update(
+        {
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 100,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "svg.hashsalt": "yogalib",  # the same figure gives the same file
+            "svg.fonttype": "none",
+        }
+    )
+
+
+def class_distribution(counts: pd.DataFrame) -> Figure:
+    """Draw Fig. 1: images per superclass, level 1 above level 2. Columns of counts: level, superclass, images."""
+    levels = [part for _, part in counts.groupby("level")]
+    heights = [len(part) + 1.5 for part in levels]
+    figure, axes = plt.subplots(len(levels), 1, figsize=(7, 0.28 * sum(heights) + 0.8), height_ratios=heights)
+    for axis, part, colour in zip(np.atleast_1d(axes), levels, COLOURS, strict=False):
+        bars = axis.barh(part["superclass"], part["images"], color=colour)
+        axis.bar_label(bars, padding=3)
+        axis.invert_yaxis()
+        axis.grid(visible=False, axis="y")
+        axis.set(xlabel="images", title=f"level {part['level'].iloc[0]}")
+    return figure
+
+
+def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 7) -> Figure:
+    """Draw pictures (R, R, 3) in rows, each under its title."""
+    rows = -(-len(pictures) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.35 * columns, 1.6 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
+        axis.imshow(picture)
+        axis.set_title(title, fontsize=7)
+    return figure
+
+
+def learning_curve(history: pd.DataFrame, n: int, chance: float) -> Figure:
+    """Draw Fig. 5: top-1 on the test part (n pictures) after each epoch, with its Wilson band and the loss beside it."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
+    low, high = np.array([wilson(round(top1 * n), n) for top1 in history["top1"]]).T
+    left.plot(history["epoch"], 100 * history["top1"], marker="o", markersize=3)
+    left.fill_between(history["epoch"], 100 * low, 100 * high, alpha=0.2)
+    left.axhline(100 * chance, linestyle=":", color="grey")
+    left.annotate("largest class", (history["epoch"].iloc[-1], 100 * chance), ha="right", va="bottom", color="grey")
+    left.set(xlabel="epoch", ylabel=f"top-1, % of {n} test images", ylim=(0, 102))
+    right.plot(history["epoch"], history["loss"], marker="o", markersize=3, color=COLOURS[1])
+    right.set(xlabel="epoch", ylabel="contrastive loss, training part", ylim=(0, None))
+    return figure
+
+
+def similarity_map(cosine: np.ndarray, labels: np.ndarray, names: list[str]) -> Figure:
+    """Draw one half of Fig. 4: mean cosine similarity of the pictures of each class (rows) with each prompt (columns).
+
+    cosine : (N, C). labels : (N,), places in `names`.
+    """
+    mean = np.stack([cosine[labels == place].mean(axis=0) for place in range(len(names))])
+    return _heat_map(mean, names, "prompt", "pictures of", "mean cosine similarity", fmt=".2f")
+
+
+def confusion_map(shares: np.ndarray, names: list[str]) -> Figure:
+    """Draw one matrix of Appendix B: shares of each predicted class (columns) by true class (rows), (G, G)."""
+    return _heat_map(100 * shares, names, "predicted", "true", "% of the predicted class", fmt=".0f", vmin=0, vmax=100)
+
+
+def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, **options) -> Figure:
+    side = 2.2 + 0.42 * len(names)
+    figure, axis = plt.subplots(figsize=(side + 0.8, side))
+    sns.heatmap(
+        values,
+        xticklabels=names,
+        yticklabels=names,
+        square=True,
+        annot=len(names) <= 20,
+        annot_kws={"fontsize": 7},
+        cmap="cividis",
+        cbar_kws={"label": label, "shrink": 0.7},
+        ax=axis,
+        **options,
+    )
+    axis.set(xlabel=x, ylabel=y)
+    axis.tick_params(axis="x", rotation=90)
+    axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def accuracy_bars(table: pd.DataFrame, by: str, chance: float) -> Figure:
+    """Draw accuracies with their intervals. Columns: `by`, accuracy, low, high (shares), n."""
+    figure, axis = plt.subplots(figsize=(7, 0.45 * len(table) + 1.1))
+    values = 100 * table[["accuracy", "low", "high"]]
+    spread = [values["accuracy"] - values["low"], values["high"] - values["accuracy"]]
+    axis.errorbar(values["accuracy"], table[by], xerr=spread, fmt="o", capsize=3)
+    axis.axvline(100 * chance, linestyle=":", color="grey")
+    axis.annotate("chance", (100 * chance, 1), xycoords=("data", "axes fraction"), ha="left", va="bottom", color="grey")
+    axis.invert_yaxis()
+    axis.margins(y=0.3)
+    axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images", xlim=(0, 100))
+    return figure
+
+
+set_style()

@@ -1,0 +1,85 @@
+"""Accuracy at the three levels of Yoga-82, with its intervals (paper, section 4)."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import precision_recall_fscore_support
+from statsmodels.stats.proportion import proportion_confint
+
+from yogalib.taxonomy import parents
+
+
+def at_level(
+    probabilities: np.ndarray, labels: np.ndarray, classes: np.ndarray, level: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Map L3 probabilities and labels up to a level: a superclass's probability is the sum of its children's.
+
+    probabilities : (N, C). labels : (N,), places in `classes`. classes : (C,), official class numbers. level : 1, 2, 3.
+
+    Returns probabilities (N, G), labels (N,) as places in the groups, and the groups' official numbers (G,).
+    The paper does not say how its L1 and L2 rows were made; mapping up is the only reading in which one training gives
+    all three.
+    """
+    groups, place = np.unique(parents(level)[classes], return_inverse=True)
+    membership = np.eye(len(groups), dtype=probabilities.dtype)[place]
+    return probabilities @ membership, place[labels], groups
+
+
+def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Return for each picture whether its class is among the k most probable, bool (N,); ties go to the lower number."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return (order == labels[:, None]).any(axis=1)
+
+
+def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson interval of a share of n."""
+    low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
+    return float(low), float(high)
+
+
+def accuracy_by_level(probabilities: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
+    """Return Table 8: one row per level and k, with columns level, k, classes, accuracy, low, high, n."""
+    rows = []
+    for level in (1, 2, 3):
+        mapped, targets, groups = at_level(probabilities, labels, classes, level)
+        for k in (1, 5):
+            hit = top_k(mapped, targets, k)
+            low, high = wilson(hit.sum(), len(hit))
+            rows.append((f"L{level}", k, len(groups), hit.mean(), low, high, len(hit)))
+    return pd.DataFrame(rows, columns=["level", "k", "classes", "accuracy", "low", "high", "n"])
+
+
+def weighted_scores(predicted: np.ndarray, labels: np.ndarray) -> dict:
+    """Return Table 10: accuracy, and precision, recall and F1 averaged with the classes' sizes as weights."""
+    precision, recall, f1, _ = precision_recall_fscore_support(labels, predicted, average="weighted", zero_division=0)
+    accuracy = float((predicted == labels).mean())
+    return {
+        "accuracy": accuracy,
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "support": len(labels),
+    }
+
+
+def superclass_confusion(
+    predicted: np.ndarray, labels: np.ndarray, classes: np.ndarray, superclass: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return one matrix of Appendix B: counts (G, G), rows true and columns predicted, and the class numbers (G,).
+
+    Pictures of the superclass that were taken for a pose of another superclass, and the reverse, are not in it.
+    """
+    members = np.flatnonzero(parents(1)[classes] == superclass)
+    counts = np.zeros((len(classes), len(classes)), dtype=int)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts[np.ix_(members, members)], classes[members]
+
+
+def by_predicted(counts: np.ndarray) -> np.ndarray:
+    """Normalise a confusion matrix over its columns, the predicted classes (Appendix B); an empty column stays zero."""
+    columns = counts.sum(axis=0, keepdims=True)
+    return np.divide(counts, columns, out=np.zeros(counts.shape), where=columns > 0)
+
+
+def collapsed(predicted: np.ndarray) -> bool:
+    """Return whether the model gives one answer to everything, as the paper's Table 6 does at high learning rates."""
+    return len(np.unique(predicted)) == 1

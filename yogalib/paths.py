@@ -1,0 +1,66 @@
+"""Where the project keeps its files; every folder can be moved with an environment variable."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+# A checkout keeps its outputs beside the code; an installed package keeps them where it is used.
+ROOT = _CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()
+
+
+def from_environment(name: str, default: str | Path | None = None) -> Path | None:
+    """Return the folder that the environment variable `name` gives, relative ones counted from the project's root."""
+    value = os.environ.get(name) or default
+    return (ROOT / Path(value).expanduser()).resolve() if value else None
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The folders of one profile.
+
+    data : index and decoded caches. runs : one folder per training run. report : the published pages.
+    build : pages, tables and figures in the making; published only when all of them are good.
+    weights : the published encoders' files.
+    """
+
+    data: Path
+    runs: Path
+    report: Path
+    build: Path
+    weights: Path
+
+    @classmethod
+    def of(cls, profile: str) -> "Paths":
+        """Return the folders of the profile, from DATA_DIR, RUNS_DIR, REPORTS_DIR and WEIGHTS_DIR where they are set."""
+        data = from_environment("DATA_DIR", "data")
+        reports = from_environment("REPORTS_DIR", "reports")
+        return cls(
+            data=data,
+            runs=from_environment("RUNS_DIR", "runs"),
+            report=reports / profile,
+            build=reports / ".build" / profile,
+            weights=from_environment("WEIGHTS_DIR", data / "weights"),
+        )
+
+
+def write_whole(path: Path, write) -> None:
+    """Call `write(temporary)` and rename the result to `path`, so that readers see the old file or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def swap_folder(new: Path, old: Path) -> None:
+    """Put the folder `new` in the place of `old`."""
+    aside = old.with_name(f".{old.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        old.rename(aside)
+    new.rename(old)
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,166 @@
+"""Profiles: every knob of the study, read from YAML and validated whole before any work starts."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from yogalib.errors import BadInput
+from yogalib.prompts import check_template
+
+FOLDER = Path(__file__).with_name("profiles")
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+SubsetName = Literal["all", "subset_i", "subset_ii"]
+Names = Literal["sanskrit", "english", "number"]
+
+
+class _Strict(BaseModel):
+    # strict: YAML reads 1e-5 as a string, and a string must not pass for a number
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(_Strict):
+    """Where the images are and which of them count."""
+
+    folder: str | None  # None: DATA= on the make line
+    lists: str | None  # folder of the official lists; None: the data folder itself, if they are there
+    minimum_side: Count
+    fit: Literal["crop", "pad"]  # crop is CLIP's own preprocessing; pad keeps hands and feet of wide poses
+
+
+class Split(_Strict):
+    """How the images are parted (paper, section 4.1: random 80/20)."""
+
+    method: Literal["stratified", "official"]
+    test_share: Share
+    seed: int
+
+
+class Prompt(_Strict):
+    """A template and the kind of class name that takes the place of `<category>` (paper, Table 5)."""
+
+    template: str
+    names: Names
+
+    _check = field_validator("template")(check_template)
+
+
+class ZeroShot(_Strict):
+    """Section 3.2.1: encoders compared without training."""
+
+    encoders: Annotated[list[str], Field(min_length=1)]
+    subset: SubsetName
+    prompt: Prompt
+
+
+class Optimiser(_Strict):
+    """AdamW and its schedule (paper, section 3.2.2)."""
+
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    betas: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    epsilon: Positive
+    schedule: Literal["constant", "cosine"]
+    warmup: Annotated[float, Field(ge=0, lt=1)]  # share of the steps
+
+
+class Augmentation(_Strict):
+    """Random changes of the training images; the paper names none."""
+
+    flip: bool
+    smallest_crop: Annotated[float, Field(gt=0, le=1)]  # share of the picture's side; 1: no crop
+
+
+class FineTuning(_Strict):
+    """Section 4.2: the full fine-tuning."""
+
+    encoder: str
+    subset: SubsetName
+    prompt: Prompt
+    targets: Literal["diagonal", "multi-positive"]
+    batch: Count
+    epochs: Count
+    optimiser: Optimiser
+    augmentation: Augmentation
+    precision: Literal["fp32", "auto"]  # auto: bf16 autocast on a GPU, fp32 elsewhere
+    seed: int
+
+
+class Machine(_Strict):
+    """Where the numbers are made. The number of threads decides the last bits of a sum."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Count
+
+
+class Profile(_Strict):
+    """One profile; see profiles/*.yaml for what each key means."""
+
+    name: str
+    title: str
+    stand_in: str | None  # a sentence for the top of each page where the data or the encoder is not the paper's
+    not_comparable: str | None  # why the paper's figures can't be held against this profile's; None: they can
+    data: Data
+    split: Split
+    zero_shot: ZeroShot
+    fine_tuning: FineTuning
+    machine: Machine
+
+
+def profile_names() -> list[str]:
+    """Return the names of the profiles that come with yogalib."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read_profile(name: str | Path, overrides: dict | None = None) -> Profile:
+    """Read a profile by name, or from a YAML file of one's own.
+
+    overrides : dotted key to value, such as ``{"fine_tuning.epochs": 3}``; the profile's name then ends in ``-changed``,
+    so that its pages stand apart from the unchanged profile's.
+
+    Raises BadInput for an unknown profile, an unknown key, a missing key or a value of the wrong type.
+    """
+    path = Path(name) if str(name).endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise BadInput(
+            f"profile '{name}' is unknown: choose {', '.join(profile_names())}, or give a path to a .yaml file"
+        )
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise BadInput(f"{path}: a profile is a mapping of keys to values, such as profiles/photos.yaml")
+    for key, value in (overrides or {}).items():
+        _override(values, key, value)
+    try:
+        return Profile(**{"name": path.stem + ("-changed" if overrides else ""), **values})
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_in_one_line(error)}") from None
+
+
+def _override(values: dict, key: str, value) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.get(parent)
+        if not isinstance(values, dict):
+            raise BadInput(f"override '{key}': the profile has no section '{parent}'")
+    values[last] = value
+
+
+def _in_one_line(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(map(str, problem["loc"])) or "profile"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"unknown key '{key}'")
+        elif problem["type"] == "missing":
+            lines.append(f"key '{key}' is missing")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            hint = "; YAML needs 1.0e-5 for 1e-5" if problem["type"] == "float_type" else ""
+            lines.append(f"key '{key}' is {problem['input']!r}: {message[0].lower()}{message[1:]}{hint}")
+    return "; ".join(lines)

@@ -1,0 +1,38 @@
+"""Prompts: the paper's four syntaxes as data, and the sentences they make of class names."""
+
+import numpy as np
+
+from yogalib.taxonomy import load_taxonomy
+
+CATEGORY = "<category>"
+
+# Table 5, in the paper's order: name of the syntax -> template and the kind of class name it is filled with.
+SYNTAXES = {
+    "image_of_a_person": {"template": "Image of a person doing the yoga pose <category>", "names": "sanskrit"},
+    "yoga_pose": {"template": "Yoga pose <category>", "names": "sanskrit"},
+    "category": {"template": "<category>", "names": "sanskrit"},
+    "number": {"template": "<category>", "names": "number"},
+}
+
+
+def check_template(template: str) -> str:
+    """Return the template, or raise ValueError when it has no place for the class name."""
+    if CATEGORY not in template:
+        raise ValueError(f"a prompt must contain {CATEGORY}, such as 'Yoga pose {CATEGORY}'")
+    return template
+
+
+def class_names(classes: np.ndarray, kind: str = "sanskrit") -> list[str]:
+    """Return the names of official class numbers (C,).
+
+    kind : `sanskrit` (the paper's own class names), `english`, or `number` (Table 5's "<category> to numeric").
+    """
+    if kind == "number":
+        return [str(number) for number in classes]
+    return load_taxonomy().set_index("class").loc[classes, kind].tolist()
+
+
+def class_prompts(classes: np.ndarray, template: str, names: str = "sanskrit") -> list[str]:
+    """Return one prompt per class: the template with `<category>` replaced by the class's name of that kind."""
+    check_template(template)
+    return [template.replace(CATEGORY, name) for name in class_names(classes, names)]

@@ -1,0 +1,161 @@
+"""The run store: one run is one folder, named by the hash of all that decides it, and there whole or not at all."""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+
+from yogalib.errors import BadInput
+from yogalib.paths import write_whole
+
+CODE = 1  # part of every run's hash: raise it when training or evaluation changes what a run would hold
+LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its folder."""
+
+    folder: Path
+
+    @cached_property
+    def config(self) -> dict:
+        """All that decides the run."""
+        return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def cost(self) -> dict:
+        """Seconds, machine and versions: what the run took, and where."""
+        return json.loads((self.folder / "cost.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row per epoch; empty for a zero-shot run."""
+        return pd.read_csv(self.folder / "history.csv")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row per test picture: path, sha256, class, then p_<class> and cosine_<class> per class."""
+        return pd.read_parquet(self.folder / "predictions.parquet")
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Official class numbers, (C,), in the order of the probabilities."""
+        return np.array(self.config["classes"])
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Float (N, C)."""
+        return self.predictions.filter(regex=r"^p_").to_numpy()
+
+    @property
+    def cosine(self) -> np.ndarray:
+        """Cosine similarity of pictures and prompts, float (N, C)."""
+        return self.predictions.filter(regex=r"^cosine_").to_numpy()
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The right answers as places in `classes`, (N,)."""
+        return np.searchsorted(self.classes, self.predictions["class"])
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable class as a place in `classes`, (N,)."""
+        return self.probabilities.argmax(axis=1)
+
+
+def run_id(config: dict) -> str:
+    """Return the run's name: 12 hexadecimal digits of the hash of its configuration."""
+    text = json.dumps(config, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def stored_run(runs: Path, config: dict, make: Callable[[Path], None]) -> Run:
+    """Return the stored run of this configuration; call `make(folder)` first, to write its files, when it is not there.
+
+    The folder is written beside and renamed when whole, so a kill at any moment leaves a finished run or none. A lock
+    per run keeps two processes from training the same one; the operating system lifts it when its holder dies.
+    """
+    name = run_id(config)
+    folder = runs / name
+    if not folder.exists():
+        locks = runs / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / name):
+            if not folder.exists():
+                _make(runs / f".{name}.partial", folder, config, make)
+    return Run(folder)
+
+
+def _make(partial: Path, folder: Path, config: dict, make: Callable[[Path], None]) -> None:
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    start = time.perf_counter()
+    make(partial)
+    cost = {"seconds": round(time.perf_counter() - start, 3), **machine()}
+    (partial / "cost.json").write_text(json.dumps(cost, indent=2), encoding="utf-8")
+    (partial / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.rename(folder)
+
+
+def save_predictions(
+    folder: Path, rows: pd.DataFrame, classes: np.ndarray, probabilities: np.ndarray, cosine: np.ndarray
+) -> None:
+    """Write predictions.parquet: every metric and figure is computed from it, without training again."""
+    names = [f"p_{number}" for number in classes] + [f"cosine_{number}" for number in classes]
+    table = pd.DataFrame(np.hstack([probabilities, cosine]), columns=names)
+    about = rows[["path", "sha256", "class"]].reset_index(drop=True)
+    pd.concat([about, table], axis=1).to_parquet(folder / "predictions.parquet")
+
+
+def machine() -> dict:
+    """Return where the numbers are made: processor, cores, threads, GPU, versions."""
+    import torch
+
+    return {
+        "platform": platform.platform(terse=True),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def mark_last(run: Run) -> None:
+    """Let runs/last name this run."""
+
+    def link(path: Path) -> None:
+        if sys.platform == "win32":  # links need a privilege there
+            path.write_text(run.folder.name, encoding="utf-8")
+        else:
+            path.symlink_to(run.folder.name)
+
+    write_whole(run.folder.parent / "last", link)
+
+
+def find_run(name: str, runs: Path) -> Run:
+    """Return a finished run by its folder's path, its name in the store, or `last`.
+
+    Raises BadInput when there is none, or it kept no weights.
+    """
+    for folder in (Path(name), runs / name):
+        if folder.is_file():
+            folder = runs / folder.read_text(encoding="utf-8").strip()
+        if (folder / "config.json").is_file():
+            if not (folder / "model.safetensors").is_file():
+                raise BadInput(f"run {name} kept no weights, so it can't be used on new pictures; try --run last")
+            return Run(folder.resolve())
+    raise BadInput(f"run '{name}' not found: give a folder under {runs}, or 'last' after a 'make reproduce'")

@@ -1,0 +1,109 @@
+"""Tables of the paper, computed from the index and from stored predictions."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+
+from yogalib.metrics import superclass_confusion, top_k, weighted_scores, wilson
+from yogalib.paper import load_paper
+from yogalib.prompts import class_names
+from yogalib.runs import Run
+from yogalib.taxonomy import load_taxonomy, parents, superclass_names
+
+
+def status_counts(index: pd.DataFrame) -> pd.DataFrame:
+    """Return files by status, kept first, with an example of each. Columns: status, files, example, detail."""
+    groups = index.groupby("status").agg(files=("path", "size"), example=("path", "first"), detail=("detail", "first"))
+    return (
+        groups.sort_values("files", ascending=False)
+        .sort_index(key=lambda status: status != "kept", kind="stable")
+        .reset_index()
+    )
+
+
+def superclass_counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return pictures per superclass at levels 1 and 2 (Fig. 1). Columns: level, superclass, images; empty ones left out."""
+    parts = []
+    for level in (1, 2):
+        images = np.bincount(parents(level)[rows["class"]], minlength=len(superclass_names(level)))
+        parts.append(pd.DataFrame({"level": level, "superclass": superclass_names(level), "images": images}))
+    table = pd.concat(parts)
+    return table[table["images"] > 0].reset_index(drop=True)
+
+
+def class_counts(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield Tables A1 to A6: the table's name, its superclass, and pictures per pose beside the paper's count."""
+    taxonomy, paper = load_taxonomy(), load_paper()["class_counts"]
+    taxonomy["ours"] = taxonomy["class"].map(rows["class"].value_counts()).fillna(0).astype(int)
+    taxonomy["paper"] = taxonomy["sanskrit"].map(paper)
+    for number, superclass in enumerate(
+        ["Standing", "Balancing", "Reclining", "Inverted", "Sitting", "Wheel"], start=1
+    ):
+        part = taxonomy[taxonomy["l1_name"] == superclass].sort_values(["l2", "class"])
+        if part["ours"].any():
+            yield f"table_a{number}", superclass, part[["l2_name", "sanskrit", "english", "paper", "ours"]]
+
+
+def split_counts(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """Return pictures per class in both parts, as the paper's Tables 2 and 3. Columns: pose, train, test; a sum at the end."""
+    counts = pd.DataFrame({"train": train["class"].value_counts(), "test": test["class"].value_counts()}).sort_index()
+    counts.insert(0, "pose", class_names(counts.index))
+    counts.loc[-1] = ["all", counts["train"].sum(), counts["test"].sum()]
+    return counts
+
+
+def zero_shot_accuracy(runs: dict[str, Run]) -> pd.DataFrame:
+    """Return Table 4 with intervals. Columns: encoder, accuracy, low, high, n, and the accuracy of the commonest class."""
+    rows = []
+    for name, run in runs.items():
+        hit = top_k(run.probabilities, run.labels, 1)
+        commonest = np.bincount(run.labels).max() / len(hit)
+        rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), commonest))
+    return pd.DataFrame(rows, columns=["encoder", "accuracy", "low", "high", "n", "commonest_class"])
+
+
+def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:
+    """Return Table 10 with percentile-bootstrap 95 % intervals over the test pictures. Columns: metric, value, low, high, n."""
+    scores = weighted_scores(run.predicted, run.labels)
+    n = scores.pop("support")
+
+    def resampled(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return np.array(list(weighted_scores(predicted, labels).values())[:-1])
+
+    interval = bootstrap(
+        (run.predicted, run.labels),
+        resampled,
+        paired=True,
+        vectorized=False,
+        n_resamples=resamples,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    rows = zip(scores, scores.values(), interval.low, interval.high, strict=True)
+    return pd.DataFrame([(*row, n) for row in rows], columns=["metric", "value", "low", "high", "n"])
+
+
+def confusion_tables(run: Run) -> Iterator[tuple[str, str, np.ndarray, list[str]]]:
+    """Yield one confusion matrix per superclass present (Figs. A1, A2): figure's name, superclass, counts, pose names.
+
+    The paper prints Reclining as Fig. A1 and Sitting as Fig. A2; the other four follow in the order of Tables A1 to A6.
+    """
+    names, present = superclass_names(1), set(parents(1)[run.classes])
+    for number, superclass in enumerate(
+        ["Reclining", "Sitting", "Standing", "Balancing", "Inverted", "Wheel"], start=1
+    ):
+        if names.index(superclass) in present:
+            counts, members = superclass_confusion(run.predicted, run.labels, run.classes, names.index(superclass))
+            yield f"figure_a{number}", superclass, counts, class_names(members)
+
+
+def most_confused(run: Run, rows: int = 10) -> pd.DataFrame:
+    """Return the most frequent mistakes. Columns: true, predicted, mistakes, of (test pictures of the true pose)."""
+    wrong = run.predicted != run.labels
+    names = np.array(class_names(run.classes))
+    pairs = pd.DataFrame({"true": names[run.labels[wrong]], "predicted": names[run.predicted[wrong]]})
+    table = pairs.value_counts().rename("mistakes").reset_index()
+    table = table.sort_values(["mistakes", "true", "predicted"], ascending=[False, True, True]).head(rows)
+    return table.assign(of=table["true"].map(pd.Series(names[run.labels]).value_counts()))

@@ -1,0 +1,54 @@
+"""Classifying pictures with prompts (paper, section 3.2.1; CLIP, Radford et al. 2021, section 3.1)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from yogalib.device import Device
+from yogalib.encoders import Encoder
+
+# the constants of clip's own preprocessing
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Return the network's input, float (B, 3, R, R), from uint8 or float pixels 0..255 of shape (B, R, R, 3)."""
+    mean = torch.tensor(MEAN, device=pixels.device) * 255
+    std = torch.tensor(STD, device=pixels.device) * 255
+    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+def unit(features: Tensor) -> Tensor:
+    """Return the features scaled to length one, so that a dot product is a cosine."""
+    return features.float() / features.float().norm(dim=-1, keepdim=True)
+
+
+@torch.no_grad()
+def encode_images(encoder: Encoder, pixels: np.ndarray, device: Device, batch: int = 256) -> Tensor:
+    """Return the pictures' unit features, (N, D), from uint8 pixels (N, R, R, 3)."""
+    model = encoder.model.to(device.torch).eval()
+    features = []
+    for start in range(0, len(pixels), batch):
+        part = torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch])).to(device.torch)
+        with device.autocast():
+            features.append(unit(model.encode_image(normalise(part))))
+    return torch.cat(features)
+
+
+@torch.no_grad()
+def encode_prompts(encoder: Encoder, prompts: list[str], device: Device) -> Tensor:
+    """Return the prompts' unit features, (C, D)."""
+    model = encoder.model.to(device.torch).eval()
+    with device.autocast():
+        return unit(model.encode_text(encoder.tokenise(prompts).to(device.torch)))
+
+
+def classify(encoder: Encoder, pixels: np.ndarray, prompts: list[str], device: Device) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities and cosine similarities of pictures and prompts, both float32 (N, C).
+
+    pixels : uint8 (N, R, R, 3). The probabilities are the softmax over prompts of the cosine times the logit scale.
+    """
+    cosine = encode_images(encoder, pixels, device) @ encode_prompts(encoder, prompts, device).T
+    scale = encoder.model.logit_scale.detach().exp()
+    return (scale * cosine).softmax(dim=1).cpu().numpy(), cosine.cpu().numpy()
