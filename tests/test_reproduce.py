@@ -170,7 +170,7 @@ def test_dead_kernel_is_a_failure_whatever_the_saved_notebook_says(tmp_path, mon
 
     from yogalib import report
 
-    book = nbformat.v4.new_notebook()
+    book = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
     book.cells = [
         nbformat.v4.new_markdown_cell("# Dies"),
         nbformat.v4.new_code_cell('profile = "photos"', metadata={"tags": ["parameters"]}),
