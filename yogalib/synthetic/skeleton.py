@@ -98,6 +98,10 @@ SUPPORTS = {
 SUPPORT = {name: index for index, name in enumerate(SUPPORTS)}
 _SUPPORT_MASK = np.array([[joint in joints for joint in JOINTS] for joints in SUPPORTS.values()])
 
+_FOREARM_MASK = np.array(
+    [[joint in {f"{side}_{name}" for name in ARM_JOINTS[1:]} for joint in JOINTS] for side in "lr"]
+)
+
 
 @dataclass(frozen=True)
 class Postures:
@@ -164,7 +168,8 @@ def pose_bodies(postures: Postures, proportions: np.ndarray | None = None) -> Bo
     joints, frames = _bend(np.deg2rad(postures.angles), proportions)
     radius = RADIUS * proportions[:, :1]
     joints, frames = _level(joints, frames, radius, postures.support)
-    joints = _settle(joints, radius)
+    # An arm that is still to take hold of something does not decide where the floor is.
+    joints = _settle(joints, np.where(_reaching(postures.reach), -np.inf, radius))
     for side in (0, 1):
         joints = _reach(joints, frames, radius, side, postures.reach[:, side], proportions[:, 0])
     joints = _settle(joints, radius)
@@ -293,11 +298,13 @@ def _level(joints: np.ndarray, frames: dict, radius: np.ndarray, support: np.nda
         return joints, frames
     masks = _SUPPORT_MASK[support[rows]]  # (R, 2, J)
     turned, total = joints[rows], np.tile(np.eye(3), (len(rows), 1, 1))
-    for _ in range(4):  # the lowest point of a part may change on the way; four rounds end within a millimetre
+    for _ in range(4):  # the lowest point of a part may change on the way
         height = np.where(masks, (turned[:, :, 1] - radius[rows])[:, None], np.inf)
-        lowest = height.argmin(axis=2)  # (R, 2)
-        ends = np.take_along_axis(turned, lowest[:, :, None], axis=1)
-        drop = np.diff(height.min(axis=2), axis=1)[:, 0]
+        lowest = height.min(axis=2)  # (R, 2)
+        # Points within a few centimetres share the weight: two feet side by side must not make the body roll.
+        weight = np.exp((lowest[:, :, None] - height) / 0.02)
+        ends = (weight @ turned) / weight.sum(axis=2, keepdims=True)
+        drop = lowest[:, 1] - lowest[:, 0]
         across = (ends[:, 1] - ends[:, 0]) * (1.0, 0.0, 1.0)
         reach = np.linalg.norm(across, axis=1)
         axis = np.stack([-across[:, 2], 0 * drop, across[:, 0]], axis=1) / np.maximum(reach, 1e-6)[:, None]
@@ -328,6 +335,11 @@ def _settle(joints: np.ndarray, radius: np.ndarray) -> np.ndarray:
     return joints
 
 
+def _reaching(reach: np.ndarray) -> np.ndarray:
+    """Return (N, J): the elbows, wrists and hands of the arms that have a target."""
+    return (reach >= 0) @ _FOREARM_MASK
+
+
 def _reach(joints: np.ndarray, frames: dict, radius: np.ndarray, side: int, target: np.ndarray, height: np.ndarray):
     """Bring one hand of each body to its target: two-bone inverse kinematics, the elbow on the side where it was."""
     rows = np.flatnonzero(target >= 0)
@@ -350,8 +362,17 @@ def _reach(joints: np.ndarray, frames: dict, radius: np.ndarray, side: int, targ
     joints = joints.copy()
     joints[rows, arm[1]] = shoulder + upper[:, None] * (cosine[:, None] * line + sine[:, None] * side_way)
     joints[rows, arm[2]] = shoulder + span[:, None] * line
+    fingers = _above_floor(fingers, (radius[rows, arm[3]] - joints[rows, arm[2], 1]) / palm)
     joints[rows, arm[3]] = joints[rows, arm[2]] + palm[:, None] * fingers
     return joints
+
+
+def _above_floor(direction: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Return unit vectors (N, 3) bent up where they are steeper down than `least` (N,), the lowest y allowed."""
+    y = np.maximum(direction[:, 1], least.clip(-1, 1))
+    flat = direction[:, ::2]
+    flat = flat * (np.sqrt(1 - y**2) / np.maximum(np.linalg.norm(flat, axis=1), 1e-6))[:, None]
+    return np.stack([flat[:, 0], y, flat[:, 1]], axis=1)
 
 
 def _grip(joints, frames, radius, arm, target, palm, height) -> tuple[np.ndarray, np.ndarray]:
@@ -378,7 +399,8 @@ def _grip(joints, frames, radius, arm, target, palm, height) -> tuple[np.ndarray
     fingers = np.where(on_floor[:, None], flat, fingers)
     # The palm, not the wrist or the finger tips, meets the target.
     wrist = place - 0.5 * palm[:, None] * fingers
-    wrist[on_floor, 1] = radius[on_floor, arm[2]]
+    low = radius[:, arm[2]]
+    wrist[:, 1] = np.where(on_floor, low, np.maximum(wrist[:, 1], low))
     return wrist, fingers
 
 
