@@ -110,8 +110,8 @@ class Postures:
     angles : (N, A) float array, degrees, in the order of `ANGLES`.
     reach : (N, 2) int array, what the left and the right hand take hold of, an index into `TARGETS`, -1 for nothing.
     support : (N, 2) int array, two parts that both bear on the floor, indices into `SUPPORTS`, -1 for none.
-    view : (N, 2) float array, the camera azimuths in degrees a photographer would choose: 0 in front of the body
-        (at +z), 90 at its left (at +x), before any yaw.
+    view : (N, 2) float array, the range of camera azimuths in degrees that a photographer would choose: 0 at +z, in
+        front of a standing body; 90 at +x, at its left.
     """
 
     angles: np.ndarray
@@ -224,13 +224,13 @@ def _along(frame: np.ndarray, x: float | np.ndarray, y: float | np.ndarray, z: f
 
 
 def _bend(radians: np.ndarray, proportions: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return joints (N, J, 3) about a pelvis at the origin, and the frames (N, 3, 3) of the trunk and hands."""
+    """Return joints (N, J, 3) about a pelvis at the origin, and the frames (N, 3, 3) of the trunk and upper arms."""
     angle = {name: radians[:, index] for name, index in ANGLE.items()}
     size = dict(zip(PROPORTIONS, proportions.T, strict=True))
     points, frames = _bend_trunk(angle, size)
     for side, sign in (("l", 1.0), ("r", -1.0)):
         limb = {name: angle[f"{side}_{name}"] for name in LIMB_LIMITS}
-        arm, frames[f"{side}_hand"] = _bend_arm(limb, sign, points["chest"], frames["chest"], size)
+        arm, frames[f"{side}_arm"] = _bend_arm(limb, sign, points["chest"], frames["chest"], size)
         leg = _bend_leg(limb, sign, points["pelvis"], frames["pelvis"], size)
         points |= {f"{side}_{name}": point for name, point in (arm | leg).items()}
     return np.stack([points[name] for name in JOINTS], axis=1), frames
@@ -260,7 +260,7 @@ def _bend_trunk(angle: dict, size: dict) -> tuple[dict[str, np.ndarray], dict[st
 
 
 def _bend_arm(limb: dict, sign: float, chest: np.ndarray, frame: np.ndarray, size: dict) -> tuple[dict, np.ndarray]:
-    """Return the points from shoulder to finger tip and the frame of the hand."""
+    """Return the points from shoulder to finger tip and the frame of the upper arm."""
     length = size["height"] * size["arms"]
     flexion, abduction = limb["shoulder_flexion"], sign * limb["shoulder_abduction"]
     upper = frame @ _tilt(-flexion, abduction, sign * limb["shoulder_rotation"])
@@ -274,7 +274,7 @@ def _bend_arm(limb: dict, sign: float, chest: np.ndarray, frame: np.ndarray, siz
     elbow = shoulder + _along(upper, 0.0, -0.186 * length, 0.0)
     wrist = elbow + _along(lower, 0.0, -0.146 * length, 0.0)
     finger = wrist + _along(hand, 0.0, -0.100 * length, 0.0)
-    return {"shoulder": shoulder, "elbow": elbow, "wrist": wrist, "hand": finger}, hand
+    return {"shoulder": shoulder, "elbow": elbow, "wrist": wrist, "hand": finger}, upper
 
 
 def _bend_leg(limb: dict, sign: float, pelvis: np.ndarray, frame: np.ndarray, size: dict) -> dict[str, np.ndarray]:
@@ -350,13 +350,13 @@ def _reach(joints: np.ndarray, frames: dict, radius: np.ndarray, side: int, targ
     upper, lower, palm = (np.linalg.norm(b - a, axis=1) for a, b in ((shoulder, elbow), (elbow, wrist), (wrist, hand)))
     frames = {name: frame[rows] for name, frame in frames.items()}
     goal, fingers = _grip(joints[rows], frames, radius[rows], arm, target[rows], palm, height[rows])
-    line = goal - shoulder
-    span = np.linalg.norm(line, axis=1)
-    line = line / np.maximum(span, 1e-6)[:, None]
+    bone = frames[f"{'lr'[side]}_arm"]
+    span = np.linalg.norm(goal - shoulder, axis=1)
+    line = _unit(goal - shoulder, -bone[:, :, 1])
     span = span.clip(np.abs(upper - lower) + 1e-3, (upper + lower) * 0.999)
-    side_way = elbow - shoulder
-    side_way = side_way - (side_way * line).sum(1, keepdims=True) * line
-    side_way /= np.maximum(np.linalg.norm(side_way, axis=1, keepdims=True), 1e-6)
+    # A straight arm bends the way its elbow points, to the back of the upper arm.
+    side_way = elbow - shoulder - 0.1 * bone[:, :, 2]
+    side_way = _unit(side_way - (side_way * line).sum(1, keepdims=True) * line, bone[:, :, 0])
     cosine = (upper**2 + span**2 - lower**2) / (2 * upper * span)
     sine = np.sqrt(np.maximum(1 - cosine**2, 0))
     joints = joints.copy()
@@ -367,11 +367,16 @@ def _reach(joints: np.ndarray, frames: dict, radius: np.ndarray, side: int, targ
     return joints
 
 
+def _unit(vectors: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    """Return (N, 3) vectors at length one, the fallback where there is no length to speak of."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(length > 1e-6, vectors / np.maximum(length, 1e-6), fallback)
+
+
 def _above_floor(direction: np.ndarray, least: np.ndarray) -> np.ndarray:
     """Return unit vectors (N, 3) bent up where they are steeper down than `least` (N,), the lowest y allowed."""
     y = np.maximum(direction[:, 1], least.clip(-1, 1))
-    flat = direction[:, ::2]
-    flat = flat * (np.sqrt(1 - y**2) / np.maximum(np.linalg.norm(flat, axis=1), 1e-6))[:, None]
+    flat = np.sqrt(1 - y**2)[:, None] * _unit(direction[:, ::2], np.array([0.0, 1.0]))
     return np.stack([flat[:, 0], y, flat[:, 1]], axis=1)
 
 
@@ -387,11 +392,9 @@ def _grip(joints, frames, radius, arm, target, palm, height) -> tuple[np.ndarray
     floor = finger * (1.0, 0.0, 1.0)
     places = np.concatenate([joints, np.stack([*spots, floor], axis=1)], axis=1)
     place = places[row, target]
-    way = place - joints[:, arm[0]]
-    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-6)
+    way = _unit(place - joints[:, arm[0]], np.array([0.0, -1.0, 0.0]))
     on_floor = target == TARGET["floor"]
-    flat = (finger - joints[:, arm[2]]) * (1.0, 0.0, 1.0)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    flat = _unit((finger - joints[:, arm[2]]) * (1.0, 0.0, 1.0), np.array([0.0, 0.0, 1.0]))
     along_trunk = np.zeros(len(joints))
     is_spot = (target >= len(JOINTS)) & ~on_floor
     along_trunk[is_spot] = SPOT_FINGERS[target[is_spot] - len(JOINTS)]
