@@ -359,6 +359,8 @@ def _reach(joints: np.ndarray, frames: dict, radius: np.ndarray, side: int, targ
     side_way = _unit(side_way - (side_way * line).sum(1, keepdims=True) * line, bone[:, :, 0])
     cosine = (upper**2 + span**2 - lower**2) / (2 * upper * span)
     sine = np.sqrt(np.maximum(1 - cosine**2, 0))
+    middle = shoulder[:, 1] + upper * cosine * line[:, 1]
+    side_way = _elbow_above_floor(side_way, line, (radius[rows, arm[1]] - middle) / np.maximum(upper * sine, 1e-6))
     joints = joints.copy()
     joints[rows, arm[1]] = shoulder + upper[:, None] * (cosine[:, None] * line + sine[:, None] * side_way)
     joints[rows, arm[2]] = shoulder + span[:, None] * line
@@ -378,6 +380,15 @@ def _above_floor(direction: np.ndarray, least: np.ndarray) -> np.ndarray:
     y = np.maximum(direction[:, 1], least.clip(-1, 1))
     flat = np.sqrt(1 - y**2)[:, None] * _unit(direction[:, ::2], np.array([0.0, 1.0]))
     return np.stack([flat[:, 0], y, flat[:, 1]], axis=1)
+
+
+def _elbow_above_floor(side_way: np.ndarray, line: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Turn unit vectors across `line` about it, as little as lifts their y to `least`, or as far as that can be."""
+    steepest = _unit(np.array([0.0, 1.0, 0.0]) - line[:, 1:2] * line, side_way)
+    up = (side_way * steepest).sum(axis=1, keepdims=True)
+    across = _unit(side_way - up * steepest, np.cross(line, steepest))
+    up = np.maximum(up, (least / np.maximum(steepest[:, 1], 1e-6))[:, None]).clip(-1, 1)
+    return up * steepest + np.sqrt(1 - up**2) * across
 
 
 def _grip(joints, frames, radius, arm, target, palm, height) -> tuple[np.ndarray, np.ndarray]:
