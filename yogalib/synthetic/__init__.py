@@ -1,0 +1,1 @@
+"""The embedded default: posed figures that stand in for Yoga-82."""
