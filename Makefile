@@ -25,7 +25,7 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup reproduce report test test-full lab bench doctor lock lint clean
+.PHONY: help setup reproduce report test test-full lab pretrain bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -63,6 +63,9 @@ test-full: $(SETUP)  ## run the tests, the slow ones too
 
 lab: $(SETUP)  ## open JupyterLab on the notebooks   [DATA=folder]
 	@$(PY) -m jupyter lab --notebook-dir=notebooks
+
+pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour on two cores)
+	@$(PY) -m yogalib pretrain
 
 bench: $(SETUP)  ## compare our speed with the naive loop's, side by side
 	@$(PY) -m yogalib bench

@@ -39,6 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     for added in (predict, evaluate):
         added.add_argument("--run", default="last", help="a run's folder, its name under runs/, or 'last' (default)")
         added.add_argument("--json", action="store_true", help="print JSON")
+    synthesize = command(_synthesize, "draw a folder that looks like a downloaded Yoga-82")
+    synthesize.add_argument("--out", type=Path, required=True, help="a folder that is not there yet")
+    synthesize.add_argument("--images", type=_positive, default=3000, help="about how many pictures (3000)")
+    synthesize.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (0)")
+    synthesize.add_argument("--size", type=_positive, default=96, help="about how many pixels a side (96)")
+    command(_pretrain, "pre-train CLIP-mini anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_bench, "compare our speed with the naive loop's")
     command(_weights, "fetch published encoders").add_argument("names", nargs="+", metavar="ENCODER")
@@ -94,6 +100,21 @@ def _evaluate(arguments) -> None:
     print(f"n = {result['n']}")
     for name, row in sorted(result["per_class"].items(), key=lambda item: item[1]["top1"]):
         print(f"  {row['top1']:6.1%} of {row['n']:4}  {name}")
+
+
+def _synthesize(arguments) -> None:
+    """Draw the 82 poses into a folder with Yoga-82's names, class sizes and split lists."""
+    from yogalib.synthetic.world import write_world
+
+    write_world(arguments.out, arguments.images, arguments.seed, size=arguments.size)
+    print(arguments.out)
+
+
+def _pretrain(arguments) -> None:
+    """Pre-train CLIP-mini on random bodies and captions of their geometry; a killed run goes on where it stopped."""
+    from yogalib.pretrain import main as pretrain
+
+    pretrain()
 
 
 def _doctor(arguments) -> None:

@@ -30,7 +30,7 @@ _MINI_TEXT = {
 # clip.model.CLIP's own arguments; small enough for two cores. Fresh weights, from the seed.
 MINI = {
     "CLIP-mini-ViT": _MINI_TEXT
-    | {"embed_dim": 128, "image_resolution": 64, "vision_layers": 6, "vision_width": 192, "vision_patch_size": 8},
+    | {"embed_dim": 128, "image_resolution": 64, "vision_layers": 4, "vision_width": 192, "vision_patch_size": 8},
     "CLIP-mini-RN": _MINI_TEXT
     | {
         "embed_dim": 128,
@@ -108,19 +108,23 @@ def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
 
     Raises BadInput when the name is unknown, or the file is missing, damaged or no CLIP.
     """
-    import torch
-
     file = weights_file(name, weights)
     if file is None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = import_clip().model.CLIP(**MINI[name])
-        return Encoder(name, model.eval(), _hash_of(repr(MINI[name]).encode(), str(seed).encode()))
+        return Encoder(name, fresh_clip(name, seed).eval(), _hash_of(repr(MINI[name]).encode(), str(seed).encode()))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     published = {url.split("/")[-2]: known for known, url in import_clip().clip._MODELS.items()}
     if name in OPENAI and published.get(digest) != name:
         raise BadInput(f"{file} is not OpenAI's {name} (its sha256 differs): delete it and fetch it again")
     return Encoder(name, build_clip(_read_state(file, is_published=digest in published), file), digest[:16])
+
+
+def fresh_clip(name: str, seed: int):
+    """Return CLIP-mini with random weights; the global random state is left as it was."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return import_clip().model.CLIP(**MINI[name])
 
 
 def build_clip(state: dict, source: Path):

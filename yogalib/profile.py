@@ -22,9 +22,19 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Synthetic(_Strict):
+    """The drawn world (yogalib.synthetic): about so many pictures of about so many pixels a side."""
+
+    images: Count
+    size: Count
+    seed: int
+    classes: list[str] | None  # official folder names; None: all 82
+
+
 class Data(_Strict):
     """Where the images are and which of them count."""
 
+    synthetic: Synthetic | None  # None: a folder
     folder: str | None  # None: DATA= on the make line
     lists: str | None  # folder of the official lists; None: the data folder itself, if they are there
     minimum_side: Count

@@ -5,10 +5,12 @@ import os
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from yogalib.dataset.cache import decoded, to_pixels
 from yogalib.dataset.images import open_image
@@ -56,13 +58,27 @@ class Study:
 
     @cached_property
     def folder(self) -> Path:
-        """The folder of the images: the profile's, or the one that DATA names."""
+        """The folder of the images: drawn on first use, or the profile's, or the one that DATA names."""
+        if self.profile.data.synthetic is not None:
+            return self._drawn_world()
         given = from_environment("DATA", self.profile.data.folder)
         if given is None:
             raise BadInput(
                 f"profile '{self.profile.name}' needs a folder of images: add DATA=<folder> to the make line"
             )
         return given
+
+    def _drawn_world(self) -> Path:
+        from yogalib.synthetic.world import write_world
+
+        setting = self.profile.data.synthetic.model_dump()
+        name = sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()[:12]
+        folder = self.paths.data / f"synthetic-{name}"
+        self.paths.data.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.paths.data / f".{folder.name}.lock"):
+            if not folder.exists():
+                write_world(folder, **setting)
+        return folder
 
     @cached_property
     def index(self) -> pd.DataFrame:
