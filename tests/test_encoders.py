@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from test_finetune import tiny_encoder
 
-from yogalib.encoders import MINI, OPENAI, import_clip, open_encoder, weights_file
+from yogalib.encoders import MINI, OPENAI, RANDOM, import_clip, open_encoder, weights_file
 from yogalib.errors import BadInput
 
 
@@ -92,7 +92,7 @@ def test_checkpoint_that_is_none_is_refused_without_running_it(tmp_path, capsys,
     assert "unpickled!" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", MINI)
+@pytest.mark.parametrize("name", [name + RANDOM for name in MINI])
 def test_clip_mini_is_a_clip_of_a_few_million_weights_from_its_seed(tmp_path, name):
     first, again, other = (open_encoder(name, tmp_path, seed) for seed in (0, 0, 1))
     assert isinstance(first.model, import_clip().model.CLIP)
@@ -106,7 +106,7 @@ def test_opening_an_encoder_leaves_the_random_state_alone(tmp_path):
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    open_encoder("CLIP-mini-RN", tmp_path)
+    open_encoder("CLIP-mini-RN-random", tmp_path)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -123,7 +123,7 @@ def test_unknown_and_missing_encoders_are_named(tmp_path, monkeypatch):
 
 
 def test_long_prompts_are_cut_and_short_ones_kept_whole(tmp_path):
-    encoder = open_encoder("CLIP-mini-RN", tmp_path)
+    encoder = open_encoder("CLIP-mini-RN-random", tmp_path)
     from yogalib.prompts import class_prompts
 
     longest = class_prompts(range(82), "Image of a person doing the yoga pose <category>")

@@ -1,4 +1,4 @@
-"""One call opens any encoder: the nine of OpenAI, a local checkpoint, or CLIP-mini."""
+"""One call opens any encoder: the nine of OpenAI, a local checkpoint, or CLIP-mini, which comes with yogalib."""
 
 import hashlib
 import warnings
@@ -27,7 +27,7 @@ _MINI_TEXT = {
     "transformer_heads": 1,
     "transformer_layers": 4,
 }
-# clip.model.CLIP's own arguments; small enough for two cores. Fresh weights, from the seed.
+# clip.model.CLIP's own arguments; small enough for two cores. Weights: yogalib/pretrain.py.
 MINI = {
     "CLIP-mini-ViT": _MINI_TEXT
     | {"embed_dim": 128, "image_resolution": 64, "vision_layers": 4, "vision_width": 192, "vision_patch_size": 8},
@@ -40,6 +40,8 @@ MINI = {
         "vision_patch_size": None,
     },
 }
+MINI_WEIGHTS = Path(__file__).with_name("weights")
+RANDOM = "-random"  # CLIP-mini-RN-random is CLIP-mini-RN before its pre-training
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
 
 
@@ -74,14 +76,20 @@ def import_clip():
 
 
 def weights_file(name: str, weights: Path) -> Path | None:
-    """Return the file that holds the encoder's weights; None for CLIP-mini, which has fresh ones.
+    """Return the file that holds the encoder's weights; None for CLIP-mini with random ones.
 
     Published encoders are looked for in `weights` and where clip.load keeps them (~/.cache/clip).
 
     Raises BadInput when the name is unknown or the file is not there.
     """
-    if name in MINI:
-        return None
+    if name.removesuffix(RANDOM) in MINI:
+        if name.endswith(RANDOM):
+            return None
+        if (file := MINI_WEIGHTS / f"{name}.safetensors").is_file():
+            return file
+        raise BadInput(
+            f"weights of {name} do not come with this version: make them with 'make pretrain', or use {name}{RANDOM}"
+        )
     if name in OPENAI:
         file = name.replace("/", "-").replace("@", "-") + ".pt"
         for folder in (weights, Path("~/.cache/clip").expanduser()):
@@ -95,7 +103,7 @@ def weights_file(name: str, weights: Path) -> Path | None:
             return Path(name)
         raise BadInput(f"encoder checkpoint {name} is not there")
     raise BadInput(
-        f"encoder '{name}' is unknown: choose {', '.join([*MINI, *OPENAI])}, "
+        f"encoder '{name}' is unknown: choose {', '.join([*MINI, *(mini + RANDOM for mini in MINI), *OPENAI])}, "
         f"or give the path of a CLIP checkpoint ({', '.join(CHECKPOINTS)})"
     )
 
@@ -103,14 +111,15 @@ def weights_file(name: str, weights: Path) -> Path | None:
 def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     """Return the encoder of that name, in fp32 on the CPU, in evaluation mode.
 
-    name : one of OPENAI, one of MINI, or the path of a checkpoint of clip.model.CLIP. weights : folder of the published
-    files. seed : of CLIP-mini's fresh weights.
+    name : one of OPENAI, one of MINI (with `-random` behind it: before pre-training), or the path of a checkpoint of
+    clip.model.CLIP. weights : folder of the published files. seed : of random weights.
 
     Raises BadInput when the name is unknown, or the file is missing, damaged or no CLIP.
     """
     file = weights_file(name, weights)
     if file is None:
-        return Encoder(name, fresh_clip(name, seed).eval(), _hash_of(repr(MINI[name]).encode(), str(seed).encode()))
+        mini = name.removesuffix(RANDOM)
+        return Encoder(name, fresh_clip(mini, seed).eval(), _hash_of(repr(MINI[mini]).encode(), str(seed).encode()))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     published = {url.split("/")[-2]: known for known, url in import_clip().clip._MODELS.items()}
     if name in OPENAI and published.get(digest) != name:

@@ -14,7 +14,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
-Names = Literal["sanskrit", "english", "number"]
+Names = Literal["sanskrit", "english", "number", "description"]
 
 
 class _Strict(BaseModel):
@@ -64,6 +64,7 @@ class ZeroShot(_Strict):
     encoders: Annotated[list[str], Field(min_length=1)]
     subset: SubsetName
     prompt: Prompt
+    other_prompts: list[Prompt]  # beyond the paper: other words for the same poses
 
 
 class Optimiser(_Strict):

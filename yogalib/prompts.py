@@ -25,8 +25,14 @@ def check_template(template: str) -> str:
 def class_names(classes: np.ndarray, kind: str = "sanskrit") -> list[str]:
     """Return the names of official class numbers (C,).
 
-    kind : `sanskrit` (the paper's own class names), `english`, or `number` (Table 5's "<category> to numeric").
+    kind : `sanskrit` (the paper's own class names), `english`, `number` (Table 5's "<category> to numeric"), or
+    `description`: what the body does, in everyday words (yogalib.synthetic.captions).
     """
+    if kind == "description":
+        from yogalib.synthetic.captions import pose_descriptions
+
+        described = pose_descriptions()
+        return [described[folder] for folder in load_taxonomy().set_index("class").loc[classes, "folder"]]
     if kind == "number":
         return [str(number) for number in classes]
     return load_taxonomy().set_index("class").loc[classes, kind].tolist()

@@ -64,6 +64,13 @@ def zero_shot_accuracy(runs: dict[str, Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["encoder", "accuracy", "low", "high", "n", "commonest_class"])
 
 
+def prompt_accuracy(runs: dict[tuple[str, str], Run]) -> pd.DataFrame:
+    """Return zero-shot accuracy by encoder and words. Keys of runs: encoder and kind of name. Columns as zero_shot_accuracy."""
+    tables = [zero_shot_accuracy({encoder: run}).assign(words=words) for (encoder, words), run in runs.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["encoder", "words", *table.columns.drop(["encoder", "words"])]]
+
+
 def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:
     """Return Table 10 with percentile-bootstrap 95 % intervals over the test pictures. Columns: metric, value, low, high, n."""
     scores = weighted_scores(run.predicted, run.labels)

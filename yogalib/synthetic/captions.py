@@ -217,13 +217,18 @@ def details_of(m: Measures) -> dict[str, np.ndarray]:
     }
 
 
+def fact_matrix(bodies: Bodies) -> np.ndarray:
+    """Return whether each of FACTS holds for each body, bool (N, F)."""
+    measures = Measures(bodies)
+    base, details = base_of(measures), details_of(measures)
+    return np.stack([*(base == name for name in BASES), *(details[name] for name in DETAILS)], axis=1)
+
+
 def facts_of(bodies: Bodies) -> Iterator[list[str]]:
     """Yield for each body the names of what holds of it, what bears it first, the rest in the order of DETAILS."""
-    measures = Measures(bodies)
-    details, names = details_of(measures), np.array(list(DETAILS))
-    holds = np.stack([details[name] for name in names], 1)
-    for base, row in zip(base_of(measures), holds, strict=True):
-        yield [str(base), *names[row].tolist()]
+    names = np.array(list(FACTS))
+    for row in fact_matrix(bodies):
+        yield names[row].tolist()
 
 
 def captions(bodies: Bodies, rng: np.random.Generator) -> list[str]:

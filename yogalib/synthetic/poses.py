@@ -80,27 +80,35 @@ def sample_angles(pose: Pose, rng: np.random.Generator, n: int, jitter: float = 
     return _mirror_half(with_angles(drawn, drawn.angles + jitter * rng.standard_normal(drawn.angles.shape)), rng)
 
 
+# How pre-training's bodies come about: near a pose, far from one, between two, put together from three, anywhere at all.
+KINDS = ("near", "far", "blend", "patchwork", "anywhere")
+KIND_SHARES = (0.45, 0.15, 0.15, 0.15, 0.10)
+
+
 def random_angles(rng: np.random.Generator, n: int) -> Postures:
     """Draw n bodies far wider than the 82 poses, for pre-training.
 
-    A quarter each: blends of two poses, poses put together from one pose's trunk, another's arms and a third's legs,
-    poses with large errors, and bodies with every joint anywhere within its limits.
+    Poses with errors of 10 and of 20 degrees at every joint, blends of two poses, bodies put together from one pose's
+    trunk, another's arms and a third's legs, and bodies with every joint anywhere within its limits, in the shares of
+    KIND_SHARES. Most of the bodies that still are about a pose are seen from where a photographer would stand.
     """
     poses = load_poses().values()
     known = _join([pose.postures for pose in poses])
     # Every pose as likely as any other, however many variants it has.
     weight = np.concatenate([np.full(len(pose.names), 1 / len(pose.names)) for pose in poses]) / len(poses)
     first, second, third = (_mirror_half(known.take(rng.choice(len(known), size=n, p=weight)), rng) for _ in range(3))
-    kind = rng.integers(4, size=n)[:, None]
+    kind = rng.choice(len(KINDS), size=n, p=KIND_SHARES)[:, None]
     share = rng.uniform(0.2, 0.8, size=(n, 1))
     blend = share * first.angles + (1 - share) * second.angles
     patchwork = np.where(_IS_ARM, second.angles, np.where(_IS_LEG, third.angles, first.angles))
     noise = rng.standard_normal(first.angles.shape)
-    angles = np.choose(kind, [blend, patchwork, first.angles + 20 * noise, _anywhere(rng, n)]) + 3 * noise
-    # A hold or a support of the first pose is kept where its trunk and arms are, and half of the time.
-    keep = (kind == 2) | ((kind < 2) & (share > 0.5))
+    angles = np.choose(kind, [first.angles + 9 * noise, first.angles + 20 * noise, blend, patchwork, _anywhere(rng, n)])
+    # A hold or a support of the first pose is kept where its trunk and arms are.
+    keep = (kind < 2) | ((kind == 2) & (share > 0.5))
     reach, support = (np.where(keep, hint, -1) for hint in (first.reach, first.support))
-    return with_angles(Postures(angles, reach, support, np.tile((-180.0, 180.0), (n, 1))), angles)
+    staged = (kind < 2) & (rng.random((n, 1)) < 0.7)
+    view = np.where(staged, first.view, (-180.0, 180.0))
+    return with_angles(Postures(angles, reach, support, view), angles + 3 * noise)
 
 
 _IS_ARM = np.array([name[2:].startswith(("shoulder", "elbow", "forearm", "wrist")) for name in ANGLES])
