@@ -135,14 +135,24 @@ def test_augmentation_keeps_shape_and_range_and_mirrors_half_of_the_pictures():
     pixels = torch.zeros(4, 20, 20, 3, dtype=torch.uint8)
     pixels[:, :, :10] = 200  # left half bright
     generator = torch.Generator().manual_seed(0)
-    assert augment(pixels, Augmentation(flip=False, smallest_crop=1.0), generator) is pixels
-    cropped = augment(pixels, Augmentation(flip=False, smallest_crop=0.5), generator)
+    assert augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.0), generator) is pixels
+    cropped = augment(pixels, Augmentation(flip=False, smallest_crop=0.5, colour=0.0), generator)
     assert cropped.shape == pixels.shape
     assert cropped.min() >= 0
     assert cropped.max() <= 200 + 1e-3
-    mirrored = augment(pixels.repeat(8, 1, 1, 1), Augmentation(flip=True, smallest_crop=1.0), generator)
+    mirrored = augment(pixels.repeat(8, 1, 1, 1), Augmentation(flip=True, smallest_crop=1.0, colour=0.0), generator)
     left = mirrored[:, :, :10].mean((1, 2, 3)).round()
     assert set(left.tolist()) == {0, 200}
+
+
+def test_recolouring_changes_colours_and_not_shapes():
+    pixels = torch.full((6, 8, 8, 3), 120, dtype=torch.uint8)
+    pixels[:, 4:] = 60
+    changed = augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.4), torch.Generator().manual_seed(0))
+    assert 0 <= changed.min() < changed.max() <= 255
+    assert len({tuple(picture[0, 0].tolist()) for picture in changed}) == 6
+    assert (changed[:, :4] == changed[:, :1, :1]).all()
+    assert (changed[:, :4] > changed[:, 4:]).all()
 
 
 def test_schedule_warms_up_and_ends_at_nought():

@@ -39,9 +39,20 @@ def batch_targets(labels: Tensor, kind: str) -> Tensor:
 
 
 def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Return the batch, float (B, R, R, 3), each picture mirrored and cropped at random, all at once on the device."""
-    if not settings.flip and settings.smallest_crop == 1:
-        return pixels
+    """Return the batch, (B, R, R, 3), each picture mirrored, cropped and recoloured at random, all at once on the device."""
+    if settings.flip or settings.smallest_crop < 1:
+        pixels = _crop_and_flip(pixels, settings, generator)
+    return recolour(pixels, settings.colour, generator) if settings.colour else pixels
+
+
+def recolour(pixels: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Return the batch with each picture's channels scaled by 1 +- strength, and all of it lighter or darker."""
+    gain = 1 + strength * (2 * torch.rand(len(pixels), 1, 1, 3, generator=generator) - 1)
+    shift = 255 * strength * 0.4 * (torch.rand(len(pixels), 1, 1, 1, generator=generator) - 0.5)
+    return (pixels.float() * gain.to(pixels.device) + shift.to(pixels.device)).clamp(0, 255)
+
+
+def _crop_and_flip(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
     # drawn on the CPU, so that one seed means one sequence on every machine
     side, x, y, mirror = torch.rand(4, len(pixels), generator=generator)
     side = settings.smallest_crop + (1 - settings.smallest_crop) * side

@@ -23,7 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 from tqdm import tqdm
 
 from yogalib.encoders import MINI, fresh_clip, import_clip
-from yogalib.finetune import contrastive_loss
+from yogalib.finetune import contrastive_loss, recolour
 from yogalib.paths import from_environment, write_whole
 from yogalib.runs import machine
 from yogalib.synthetic.captions import FACTS, captions, fact_matrix
@@ -98,9 +98,7 @@ def vary(pixels: Tensor, joints: Tensor, generator: torch.Generator) -> tuple[Te
     pixels = torch.where(flip[:, None, None, None], pixels.flip(2), pixels)
     mirrored = joints[:, MIRRORED] * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor([1.0, 0.0, 0.0])
     joints = torch.where(flip[:, None, None], mirrored, joints)
-    gain = 0.7 + 0.6 * torch.rand(n, 1, 1, 3, generator=generator)
-    shift = 60 * (torch.rand(n, 1, 1, 1, generator=generator) - 0.5)
-    return (pixels * gain + shift).clamp(0, 255)[..., torch.randperm(3, generator=generator)], joints
+    return recolour(pixels, 0.3, generator)[..., torch.randperm(3, generator=generator)], joints
 
 
 class Pretraining:

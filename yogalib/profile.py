@@ -83,6 +83,7 @@ class Augmentation(_Strict):
 
     flip: bool
     smallest_crop: Annotated[float, Field(gt=0, le=1)]  # share of the picture's side; 1: no crop
+    colour: Annotated[float, Field(ge=0, lt=1)]  # how far brightness and each channel may stray; 0: not at all
 
 
 class FineTuning(_Strict):

@@ -112,7 +112,7 @@ def _copy(pixels: np.ndarray, encoded: tuple[bytes, str], rng: np.random.Generat
         return kind, *encoded
     height, width = pixels.shape[:2]
     if kind == "scaled":
-        pixels = cv2.resize(pixels, None, fx=(share := rng.uniform(0.7, 1.5)), fy=share, interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(pixels, None, fx=(share := rng.uniform(0.8, 1.5)), fy=share, interpolation=cv2.INTER_AREA)
     elif kind == "cropped":
         top, left = round(height * rng.uniform(0.01, 0.04)), round(width * rng.uniform(0.01, 0.04))
         pixels = np.ascontiguousarray(pixels[top : height - top, left : width - left])
