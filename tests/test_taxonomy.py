@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yogalib.dataset.subsets import POSES
-from yogalib.taxonomy import class_of, load_taxonomy, parents, superclass_names
+from yogalib.taxonomy import OTHER_NAMES, class_of, load_taxonomy, parents, superclass_names
 
 TAXONOMY = load_taxonomy()
 FOLDERS = TAXONOMY["folder"].tolist()
@@ -24,6 +24,14 @@ def test_levels_have_6_20_and_82_members():
     assert superclass_names(1)[parents(1)[class_of("Vrksasana")]] == "Standing"
 
 
+@pytest.mark.parametrize(
+    ("function", "level"), [(superclass_names, 0), (superclass_names, 3), (parents, 0), (parents, 4)]
+)
+def test_a_level_that_does_not_exist_is_refused(function, level):
+    with pytest.raises(ValueError, match=f"level {level} is unknown"):
+        function(level)
+
+
 def test_numbers_are_the_official_lists_own(shared):
     seen = set()
     for name in ("yoga_train.txt", "yoga_test.txt"):
@@ -37,22 +45,52 @@ def test_numbers_are_the_official_lists_own(shared):
 
 
 def test_folders_are_the_link_lists_own(shared):
-    files = (shared / "yoga82" / "yoga_dataset_links").glob("*.txt")
-    assert {file.read_text().split("/")[0].strip() for file in files} == set(FOLDERS)
+    files = sorted((shared / "yoga82" / "yoga_dataset_links").glob("*.txt"))
+    inside = [{line.split("/")[0] for line in file.read_text().splitlines() if line.strip()} for file in files]
+    assert all(len(folders) == 1 for folders in inside)
+    assert sorted(set.union(*inside)) == sorted(FOLDERS)
+    # two of the files are themselves named in the split lists' spelling
+    assert [class_of(file.stem) for file in files] == [class_of(*folders) for folders in inside]
 
 
-@given(
-    st.sampled_from(FOLDERS),
-    st.sampled_from([" ", "_", "-", "  "]),
-    st.sampled_from([str.upper, str.lower, str.title, str]),
-)
-def test_folder_is_known_in_any_case_and_punctuation(folder, gap, case):
-    assert class_of(case(re.sub(r"[_ ]+", gap, folder))) == class_of(folder) is not None
+PAIRS = [(name, row["class"]) for _, row in TAXONOMY.iterrows() for name in row[["folder", "sanskrit", "english"]]]
+
+
+@given(st.data(), st.sampled_from(PAIRS))
+def test_name_is_known_in_any_case_and_punctuation(data, pair):
+    name, number = pair
+    gaps = st.text(" _-.()[]'’", min_size=1, max_size=3)
+    words = [data.draw(st.sampled_from([word, word.upper(), word.lower()])) for word in re.findall(r"[^\W_]+", name)]
+    ends = data.draw(st.sampled_from(["", " ", "_", "_pose", " Pose "]))
+    assert class_of("".join(word + data.draw(gaps) for word in words[:-1]) + words[-1] + ends) == number
+
+
+@given(st.text())
+def test_any_text_is_a_pose_or_nothing(text):
+    assert class_of(text) in {None, *range(82)}
+
+
+@given(st.text(st.characters(min_codepoint=0x0900, max_codepoint=0x097F)), st.sampled_from(["", *FOLDERS]))
+def test_nothing_with_devanagari_letters_is_mapped(text, folder):
+    if any(letter.isalpha() for letter in text):
+        assert class_of(text) is None
+        assert class_of(f"{text} {folder}") is None
 
 
 @pytest.mark.parametrize("column", ["folder", "sanskrit", "english"])
 def test_every_name_means_its_own_pose(column):
     assert [class_of(name) for name in TAXONOMY[column]] == list(range(82))
+
+
+def test_both_halves_of_a_folder_mean_its_pose():
+    for number, folder in enumerate(FOLDERS):
+        assert {class_of(half) for half in folder.split("_or_")} == {number}
+
+
+def test_other_names_mean_the_pose_they_stand_for():
+    assert set(OTHER_NAMES) <= set(TAXONOMY["sanskrit"])
+    for pose, names in OTHER_NAMES.items():
+        assert {class_of(name) for name in names} == {class_of(pose)}
 
 
 @pytest.mark.parametrize(
@@ -65,13 +103,35 @@ def test_every_name_means_its_own_pose(column):
         ("Split pose", "Split"),
         ("Upward Bow", "Urdhva Dhanurasana"),
         ("Crane (Crow)", "Bakasana"),
+        ("Hero", "Vajrasana"),
+        ("Thunderbolt Pose", "Vajrasana"),
+        ("supta virasana", "Supta Virasana Vajrasana"),
+        ("Sitting pose 1 (normal)", "Sitting"),
+        ("Sarvangasana", "Salamba Sarvangasana"),
+        ("Parivrta Janu Sirsasana", "Parivrtta Janu Sirsasana"),
+        ("adho mukha vriksasana", "Adho Mukha Vrksasana"),
+        ("utthita hasta padangustasana", "Utthita Padangusthasana"),
+        ("eka pada koundinyanasana ii", "Eka Pada Koundinyanasana I and II"),
+        ("downdog", "Adho Mukha Svanasana"),
+        ("warrior2", "Virabhadrasana II"),
+        ("VirabhadrasanaIII", "Virabhadrasana III"),
+        ("Virabhadrasana Ⅰ", "Virabhadrasana I"),
+        ("ＢＡＬＡＳＡＮＡ", "Balasana"),
+        ("TreePose", "Vrksasana"),
+        ("Bharadvaja’s Twist", "Bharadvajasana I"),
     ],
 )
 def test_names_that_people_use(name, sanskrit):
     assert TAXONOMY["sanskrit"][class_of(name)] == sanskrit
 
 
-@pytest.mark.parametrize("name", ["", "___", "pose", "उष्ट्रासन", "train", "images", "warrior", "yoga", "..", "asana"])
+NOTHING = ["", "___", "pose", "train", "images", "warrior", "yoga", "..", "asana", "Standing", "Reclining", "Wheel"]
+OF_ANOTHER_SCRIPT = ["उष्ट्रासन", "अर्ध Virasana", "Жbalasana"]
+TWO_POSES = ["Warrior I, II", "Warrior_1_2", "Tree or Eagle", "Balasana Savasana"]
+POSES_NOT_AMONG_THE_82 = ["Tadasana", "Ardha Bhekasana", "Supta Matsyendrasana", "Parivrtta Trikonasana", "Warrior IV"]
+
+
+@pytest.mark.parametrize("name", [*NOTHING, *OF_ANOTHER_SCRIPT, *TWO_POSES, *POSES_NOT_AMONG_THE_82])
 def test_nothing_is_guessed(name):
     assert class_of(name) is None
 
@@ -80,6 +140,10 @@ def test_caller_can_not_spoil_the_taxonomy():
     mine = load_taxonomy()
     mine.loc[0, "folder"] = "spoilt"
     assert load_taxonomy()["folder"][0] == FOLDERS[0]
+    for level in (1, 2, 3):
+        before = parents(level)
+        parents(level)[:] = 99
+        assert (parents(level) == before).all()
 
 
 def test_subset_poses_are_poses():
