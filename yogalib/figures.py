@@ -1,5 +1,7 @@
 """Figures, drawn from frames and arrays that anybody can save; one look for all of them, set on import."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -41,15 +43,15 @@ def class_distribution(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 7) -> Figure:
+def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8) -> Figure:
     """Draw pictures (R, R, 3) in rows, each under its title."""
     rows = -(-len(pictures) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.35 * columns, 1.6 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.3 * columns, 1.6 * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
         axis.imshow(picture)
-        axis.set_title(title, fontsize=7)
+        axis.set_title(fill(title, 18), fontsize=7)
     return figure
 
 

@@ -105,7 +105,7 @@ def fine_tune(
     """
     model = encoder.model.to(device.torch)
     generator = torch.Generator().manual_seed(settings.seed)
-    pixels, labels = (torch.from_numpy(np.ascontiguousarray(part)).to(device.torch) for part in train)
+    pixels, labels = (torch.from_numpy(np.array(part)).to(device.torch) for part in train)
     tokens = encoder.tokenise(prompts).to(device.torch)
     batches = math.ceil(len(labels) / settings.batch)
     optimiser, schedule = make_optimiser(model, settings.optimiser, batches * settings.epochs)

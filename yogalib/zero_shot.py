@@ -30,7 +30,7 @@ def encode_images(encoder: Encoder, pixels: np.ndarray, device: Device, batch: i
     model = encoder.model.to(device.torch).eval()
     features = []
     for start in range(0, len(pixels), batch):
-        part = torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch])).to(device.torch)
+        part = torch.from_numpy(np.array(pixels[start : start + batch])).to(device.torch)
         with device.autocast():
             features.append(unit(model.encode_image(normalise(part))))
     return torch.cat(features)
