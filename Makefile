@@ -1,5 +1,5 @@
 # `make` alone prints the targets. Every target makes its own environment (.venv) first; PY=python uses another one.
-PROFILE ?= photos
+PROFILE ?= mini
 JOBS ?= 2
 REPORTS_DIR ?= reports
 export DATA LISTS DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
@@ -39,7 +39,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=photos DATA=folder JOBS=2]
+reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=mini DATA=folder JOBS=2]
 	@$(PY) -m yogalib prepare "$(PROFILE)"
 	@if $(MAKE) --question --no-print-directory report; \
 	 then echo "nothing to do: $(REPORTS_DIR)/$(NAME)/index.html is up to date"; \

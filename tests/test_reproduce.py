@@ -84,6 +84,17 @@ def test_reproduce_leaves_all_that_the_contract_lists(reproduced):
     assert "1 not_an_image" in done.stdout
 
 
+def test_smoke_profile_tells_the_story_without_any_data(tmp_path):
+    done = make("reproduce", "PROFILE=smoke", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = tmp_path / "reports" / "smoke"
+    words = pd.read_csv(report / "tables" / "table_words.csv").set_index(["encoder", "words"])["accuracy"]
+    assert words["CLIP-mini-RN", "description"] > words["CLIP-mini-RN", "sanskrit"] + 0.1
+    levels = pd.read_csv(report / "tables" / "table_08.csv").query("k == 1").set_index("level")["accuracy"]
+    assert levels["L3"] > 0.3
+    assert "Stand-in." in (report / "index.html").read_text()
+
+
 class Page(html.parser.HTMLParser):
     """What a page refers to."""
 
@@ -113,7 +124,7 @@ def test_pages_stand_alone_and_their_links_resolve(reproduced):
         for link in page.links:
             assert link.startswith("#") or (report / link.partition("#")[0]).is_file(), f"{file.name}: {link}"
         for image in page.images:
-            assert image["src"].startswith("data:image/png;base64,")
+            assert image["src"].startswith("data:image/webp;base64,")
             assert image["alt"]
 
 

@@ -48,7 +48,7 @@ def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) 
 def recolour(pixels: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Return the batch with each picture's channels scaled by 1 +- strength, and all of it lighter or darker."""
     gain = 1 + strength * (2 * torch.rand(len(pixels), 1, 1, 3, generator=generator) - 1)
-    shift = 255 * strength * 0.4 * (torch.rand(len(pixels), 1, 1, 1, generator=generator) - 0.5)
+    shift = 200 * strength * (torch.rand(len(pixels), 1, 1, 1, generator=generator) - 0.5)
     return (pixels.float() * gain.to(pixels.device) + shift.to(pixels.device)).clamp(0, 255)
 
 

@@ -115,7 +115,7 @@ class Study:
         cache = decoded(kept, self.folder, resolution, self.profile.data.fit, self.paths.data / "cache")
         return cache[kept.index.get_indexer(rows.index)]
 
-    def thumbnails(self, rows: pd.DataFrame, side: int = 128) -> list[np.ndarray]:
+    def thumbnails(self, rows: pd.DataFrame, side: int = 96) -> list[np.ndarray]:
         """Return a few rows' pictures for a figure, uint8 (side, side, 3) each."""
         return [to_pixels(open_image(self.folder / path), side, self.profile.data.fit) for path in rows["path"]]
 

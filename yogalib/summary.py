@@ -4,12 +4,13 @@ import base64
 import html
 import json
 import re
-import struct
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from IPython.display import HTML, display
+from PIL import Image
 
 from yogalib.paper import load_paper
 from yogalib.profile import Profile
@@ -115,11 +116,14 @@ def show_table(name: str, table: pd.DataFrame, caption: str) -> None:
 
 def show_figure(name: str, file: Path, caption: str) -> None:
     """Show a saved PNG above its printed name and caption; its text stands in the page for those who can't see it."""
-    content = file.read_bytes()
-    width, height = struct.unpack(">II", content[16:24])  # the PNG header
-    picture = base64.b64encode(content).decode()
-    size = f'width="{width * 2 // 3}" height="{height * 2 // 3}"'  # saved at 150 dots an inch, shown at 100
-    image = f'<img src="data:image/png;base64,{picture}" alt="{html.escape(caption, quote=True)}" {size}>'
+    with Image.open(file) as picture:
+        width, height = (side * 2 // 3 for side in picture.size)  # saved at 150 dots an inch, shown at 100
+        packed = BytesIO()
+        # a page of photographs as PNG would weigh megabytes
+        picture.convert("RGB").save(packed, "WEBP", quality=85, method=6)
+    content = base64.b64encode(packed.getvalue()).decode()
+    size = f'width="{width}" height="{height}"'
+    image = f'<img src="data:image/webp;base64,{content}" alt="{html.escape(caption, quote=True)}" {size}>'
     _show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}</figcaption></figure>')
 
 
