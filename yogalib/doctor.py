@@ -7,7 +7,7 @@ import shutil
 
 from yogalib.encoders import weights_file
 from yogalib.errors import BadInput
-from yogalib.profile import profile_names
+from yogalib.profile import profile_names, read_profile
 from yogalib.study import Study
 
 
@@ -18,13 +18,18 @@ def check(profile: str) -> Study:
     """
     study = Study.open(profile)
     zero_shot, tuning = study.profile.zero_shot, study.profile.fine_tuning
-    for encoder in [*zero_shot.encoders, tuning.encoder]:
-        weights_file(encoder, study.paths.weights)
+    check_encoders(study)
     if study.profile.machine.device == "cuda":
         _ = study.device  # only then is it worth the seconds that torch takes to load
     study.subset(zero_shot.subset)
     study.split(study.subset(tuning.subset))
     return study
+
+
+def check_encoders(study: Study) -> None:
+    """Look for the weights of every encoder that the profile names. Raises BadInput for the first that is not there."""
+    for encoder in [*study.profile.zero_shot.encoders, study.profile.fine_tuning.encoder]:
+        weights_file(encoder, study.paths.weights)
 
 
 def examine() -> list[str]:
@@ -42,6 +47,15 @@ def examine() -> list[str]:
     lines.append(f"packages   {'missing: ' + ', '.join(missing) + '; run make setup' if missing else 'all there'}")
     for name in profile_names():
         try:
+            synthetic = read_profile(name).data.synthetic
+            if (
+                synthetic is not None
+            ):  # nothing can be missing but the encoder; drawing the pictures is not a doctor's task
+                check_encoders(Study.open(name))
+                lines.append(
+                    f"{name:<10} ready: make reproduce PROFILE={name} ({synthetic.images} images, drawn by itself)"
+                )
+                continue
             study = check(name)
             verdict = f"ready: make reproduce PROFILE={name}" + (" DATA=..." if "DATA" in os.environ else "")
             verdict += f" ({len(study.subset('all'))} images)"
