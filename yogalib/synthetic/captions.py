@@ -42,7 +42,7 @@ FACTS = {
         "on_heels": "kneeling, sitting on the heels | sitting back on the heels | knees folded, seat on the feet",
         "kneeling_back": "kneeling, dropped far back | kneeling, bent backward to the floor | on the knees, upper body"
         " hanging far backward",
-        "kneeling": "kneeling upright | kneeling on both knees | on the knees, hips lifted",
+        "kneeling": "kneeling on both knees | kneeling with the hips lifted | on the knees",
         "lunge_knee": "in a deep step, back knee on the floor | front foot planted, back knee down"
         " | stepping far forward with the rear knee on the floor",
         "one_knee": "kneeling on one knee, other leg out to the side | one knee on the floor, one leg sideways"
@@ -121,6 +121,7 @@ FACTS = {
         "leg_side": "one leg out to the side | one leg lifted sideways | a leg extended to the side",
         "heels_to_seat": "shins folded back, feet by the hips | heels near the seat | knees fully bent, feet behind",
         "front_knee": "front knee bent, other leg straight | deep bend in one knee | one knee bent over the foot",
+        "knees_wide": "knees spread wide | knees far apart | knees wide open",
         "legs_lifted": "both legs lifted off the floor | feet in the air | legs raised",
     },
     "knees": {
@@ -142,7 +143,9 @@ FACTS = {
         "hand_head": "one hand at the head | hand propping the head | one hand by the ear",
     },
     "arms": {
-        "up": "arms overhead | both arms raised | arms stretched past the head",
+        "up": "arms overhead | both arms raised | arms lifted up",
+        "past_head": "arms stretched past the head | arms extended beyond the head | arms long beside the ears",
+        "reach_down": "arms reaching down | arms pointing to the floor | arms straight down from the shoulders",
         "wide": "arms out to the sides | arms spread wide | arms like wings",
         "forward": "arms reaching forward | arms straight ahead | both arms in front",
         "behind": "arms behind the body | arms reaching back | both arms drawn backward",

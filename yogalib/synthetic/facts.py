@@ -65,7 +65,7 @@ def _inverted_rules(m: dict[str, np.ndarray]) -> Rules:
     return [
         ("feet_over", over & behind & (m["ankle_h"] < 0.35).all(1)), ("shoulderstand", over & ~feet),
         ("hips_raised", over & feet & (m["chest_y"] > 0)),
-        ("headstand", up & (m["head_h"] < 0.045)), ("elbowstand", up & elbows), ("handstand", up & hands),
+        ("headstand", up & (m["head_h"] < np.where(elbows, 0.08, 0.045))), ("elbowstand", up & elbows), ("handstand", up & hands),
     ]  # fmt: skip
 
 
@@ -78,7 +78,9 @@ def _low_rules(m: dict[str, np.ndarray]) -> Rules:
     # Resting flesh is at 0: a seat held up by the arms may still be low.
     on_hands = (m["hand_h"] < 0.01).all(1) & (np.minimum(m["foot_h"], m["knee_h"]) > 0.05).all(1) & (m["seat_h"] > 0.02)
     on_feet = (m["ankle_h"] < 0.06).all(1) & (m["thigh_y"] > -0.75).all(1) & (m["knee"] < 90).all(1) & ~seat
-    split = low & (m["legs_apart"] > 120) & (m["knee"] > 145).all(1) & (np.abs(m["chest_y"]) < 0.6)
+    split = (
+        low & (m["legs_apart"] > 120) & (m["knee"] > 145).all(1) & (np.abs(m["chest_y"]) < 0.6) & (m["step_side"] < 0.7)
+    )
     sideways = (np.abs(m["chest_y"]) < 0.5) & (np.abs(m["pelvis_y"]) < 0.5) & (m["tilt"] > 60) & (m["tilt"] < 120)
     return [
         ("on_back", back & (m["chest_y"] > 0.6) & (m["seat_h"] < 0.13)),
@@ -118,7 +120,7 @@ def _four_point_rules(m: dict[str, np.ndarray]) -> Rules:
     down = m["chest_y"] + m["pelvis_y"] < -0.8
     up = m["chest_y"] + m["pelvis_y"] > 0.6
     touch = feet & any_hand
-    on = touch & (m["hand_ankle_flat"] > 0.33)
+    on = touch & (m["hands_to_feet"] > 0.33)
     side = on & ~down & (np.abs(m["chest_y"]) < 0.6) & (m["tilt"] > 35) & (m["seat_h"] < 0.45) & (hands.sum(1) == 1)
     arched = (m["tilt"] > 90) | (m["bend"] < -45)
     high = on & (m["chest_y"] < 0.2) & (m["tilt"] > 105)
@@ -168,15 +170,17 @@ def _bend_rules(m: dict[str, np.ndarray]) -> Rules:
 
 def _leg_rules(m: dict[str, np.ndarray], held: np.ndarray) -> Rules:
     straight, off, apart = m["knee"] > 145, m["foot_h"] > 0.1, m["step"] > 0.33
-    one = np.isin(held, ["one_leg", "one_hand_side", "hips_high", "straight_hands", "on_back", "on_side", "arm_balance"])
+    one = np.isin(
+        held, ["one_leg", "one_hand_side", "hips_high", "straight_hands", "on_back", "on_side", "arm_balance"]
+    )
     standing, bent = np.isin(held, STANDING), (m["knee"] < 75).all(1)
     near = m["ankle_head"] < 0.22
     tucked = (m["knee_chest"] < 0.28).all(1) & off.all(1)
     knees_on_arms = (m["knee_arm"] < 0.14).all(1) & np.isin(held, ["arm_balance", "hands_upright"])
     aside = (m["legs_aside"] > 0.07) & np.isin(held, ["sitting", "arm_balance", "hands_upright", "on_back"])
     return [
-        ("behind_head", (near & (m["hip"] < 60) & (m["ankle_behind"] < 0)).all(1)),
-        ("feet_to_head", (near & (m["hip"] > 110)).any(1)), ("legs_aside", aside),
+        ("behind_head", (near & (m["hip"] < 60) & (m["ankle_behind"] < 0.12)).all(1)),
+        ("feet_to_head", (near & (m["hip"] > 90)).any(1)), ("legs_aside", aside),
         ("legs_up", (m["leg_y"] > 0.8).all(1) & straight.all(1)),
         ("leg_up", ((m["leg_y"] > 0.7) & straight & off).any(1) & (m["leg_y"] < 0.4).any(1)),
         ("knees_on_arms", knees_on_arms), ("soles", _soles(m)), ("knees_to_chest", tucked),
@@ -191,7 +195,7 @@ def _leg_rules(m: dict[str, np.ndarray], held: np.ndarray) -> Rules:
         ("heels_to_seat", bent & (m["ankle_seat"] < 0.24).all(1) & np.isin(held, ["on_heels", "on_back", "on_belly", "sitting"])),
         ("leg_back", (((m["thigh_front"] < -0.2) & (m["leg_front"] < -0.2)).sum(1) == 1) & ~np.isin(held, ["lunge_knee", "split"])),
         ("foot_on_leg", ((m["ankle_thigh"] < 0.11) & (m["knee"] < 120)).any(1) & straight.any(1)),
-        ("out_front", (m["leg_front"] > 0.7).all(1) & straight.all(1) & (held == "sitting")),
+        ("knees_wide", (m["knees_apart"] > 0.36) & (m["knee"] < 125).all(1)), ("out_front", (m["leg_front"] > 0.7).all(1) & straight.all(1) & (held == "sitting")),
     ]  # fmt: skip
 
 
@@ -200,7 +204,11 @@ def _one_leg_rules(m: dict[str, np.ndarray], where: np.ndarray) -> Rules:
     high = np.argmax(m["foot_h"], axis=1)[:, None]
     ahead = np.diff(np.take_along_axis(m["leg_front"], np.hstack([1 - high, high]), axis=1), axis=1)[:, 0]
     out = np.take_along_axis(m["leg_out"], high, axis=1)[:, 0]
-    return [("leg_side", where & (out > 0.5)), ("leg_back", where & (ahead < -0.45)), ("leg_front", where & (ahead > 0.55))]
+    return [
+        ("leg_side", where & (out > 0.5)),
+        ("leg_back", where & (ahead < -0.45)),
+        ("leg_front", where & (ahead > 0.55)),
+    ]
 
 
 def _knee_rules(m: dict[str, np.ndarray]) -> Rules:
@@ -216,7 +224,7 @@ def _hold_rules(m: dict[str, np.ndarray], held: np.ndarray) -> Rules:
     back = (m["hand_back"] < 0.15) & (m["hand_behind"] < 0.0)
     return [
         ("hold_feet", feet.all(1)), ("hold_foot", feet.any(1)), 
-        ("joined_head", joined & (m["hand_head"] < 0.13).all(1)), ("joined_up", joined & (m["hands_up"] > 0.25)),
+        ("joined_head", joined & (m["hand_head"] < 0.2).all(1) & (m["hands_up"] > 0.05) & (m["hands_front"] < 0.12)), ("joined_up", joined & (m["hands_up"] > 0.25)),
         ("hands_back", back.all(1) & ~joined), ("joined_back", joined & (m["hands_front"] < -0.03)),
         ("prayer", joined & (m["hands_up"] > -0.25) & (m["hands_front"] < 0.25)), ("joined", joined),
         ("hands_knees", knees.all(1)), ("hand_knee", knees.any(1)),
@@ -229,7 +237,9 @@ def _arm_rules(m: dict[str, np.ndarray]) -> Rules:
     out, front = m["arm_out"], m["arm_front"]
     line = (m["arm_y"].max(1) > 0.75) & (m["arm_y"].min(1) < -0.75)
     return [
-        ("line", line & long.all(1)), ("up", (up > 0.65).all(1)), ("one_up", (long & (up > 0.65)).any(1)),
+        ("line", line & long.all(1)), ("up", (up > 0.65).all(1) & (m["arm_y"] > 0.1).all(1)),
+        ("reach_down", (long & (m["arm_y"] < -0.7)).all(1) & ((m["tilt"] > 50) & (m["tilt"] < 135))),
+        ("past_head", (up > 0.65).all(1)), ("one_up", (long & (up > 0.65)).any(1)),
         ("wide", (long & (out > 0.65)).all(1)), ("behind", (front < -0.5).all(1)),
         ("forward", (long & (front > 0.6)).all(1)), ("along", (long & (up < -0.75)).all(1)),
     ]  # fmt: skip

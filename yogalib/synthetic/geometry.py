@@ -126,7 +126,8 @@ def _measure_arms(bodies: Bodies) -> dict[str, np.ndarray]:
     arm, palm = _unit(wrist - shoulder), (wrist + hand) / 2
     head, chest, spine = (bodies.joints[:, JOINT[name], None] for name in ("head", "chest", "spine"))
     far = partial(np.linalg.norm, axis=-1)
-    gap = palm[:, :, None] - _sides(bodies, "ankle")[:, None]
+    gap = far((palm[:, :, None] - _sides(bodies, "ankle")[:, None]) * (1.0, 0.0, 1.0))
+    low = [_sides(bodies, name)[:, :, 1] < 0.1 * height for name in ("wrist", "ankle")]
     feet = np.concatenate([_sides(bodies, name) for name in ("toe", "ankle", "heel")], axis=1)
     mid = palm.mean(axis=1, keepdims=True) - chest
     return {
@@ -135,7 +136,8 @@ def _measure_arms(bodies: Bodies) -> dict[str, np.ndarray]:
         "hands": far(palm[:, 0] - palm[:, 1]) / height[:, 0],
         "hands_up": (_dot(mid, up) / height)[:, 0], "hands_front": (_dot(mid, front) / height)[:, 0],
         "hand_foot": far(palm[:, :, None] - feet[:, None]).min(axis=2) / height,
-        "hand_ankle_flat": far(gap * (1.0, 0.0, 1.0)).min(axis=(1, 2)) / height[:, 0],
+        # Only of hands and feet near the floor; infinite where there are none.
+        "hands_to_feet": np.where(low[0][:, :, None] & low[1][:, None], gap, np.inf).min(axis=(1, 2)) / height[:, 0],
         "hand_knee": far(palm[:, :, None] - knee[:, None]).min(axis=2) / height,
         "hand_head": far(palm - head) / height, "hand_back": far(palm - spine) / height,
         "hand_behind": _dot(palm - spine, front) / height,
