@@ -6,6 +6,8 @@ import numpy as np
 
 from yogalib.synthetic.look import between
 
+_DOWN = np.array([1.0, -1.0])  # rows of a picture count downwards
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -64,10 +66,12 @@ class View:
 
         Points behind the camera are drawn in to just before it.
         """
-        there = (points - self.centre) @ self.turn.T
-        depth = np.maximum(self.distance - there[..., 2], 0.3)
+        there = (points.reshape(-1, 3) - self.centre) @ self.turn.T
+        depth = np.maximum(self.distance - there[:, 2], 0.3)
         metre = self.scale / depth
-        return there[..., :2] * metre[..., None] * (1, -1) + self.shift, depth, metre
+        xy = there[:, :2] * (metre[:, None] * _DOWN) + self.shift
+        shape = points.shape[:-1]
+        return xy.reshape(*shape, 2), depth.reshape(shape), metre.reshape(shape)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Return world points (K, 3) in pixels, (K, 2)."""
@@ -88,7 +92,7 @@ def look_at(joints: np.ndarray, radius: np.ndarray, camera: Camera, width: int, 
     thick = (radius / depth)[:, None]
     low, high = (plane - thick).min(0), (plane + thick).max(0)
     size = np.array([width, height])
-    scale = camera.fill * (size / (high - low)).min()
+    scale = camera.fill * float(min(size / (high - low)))
     room = size - scale * (high - low)
     shift = room / 2 * (1 + np.array([camera.x, camera.y])) - scale * low
     return View(plane * scale + shift, depth, turn, centre, camera.distance, scale, shift)

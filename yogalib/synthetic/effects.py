@@ -43,7 +43,8 @@ def _poster(rng: np.random.Generator, picture: np.ndarray, look: Look) -> None:
             for k in range(int(1 + 3 * rng.random())):
                 row = y + k * max(2, height // 45)
                 cv2.line(picture, (x, row), (x + int(wide * between(rng, 0.5, 1)), row), (110, 110, 110), 1)
-            cv2.line(picture, (x, y), (width // 2 + (x - width // 2) // 2, height // 2 + (y - height // 2) // 2), look.ink, 1)
+            half_way = ((x + width // 2) // 2, (y + height // 2) // 2)
+            cv2.line(picture, (x, y), half_way, look.ink, 1)
 
 
 def _word(rng: np.random.Generator, picture: np.ndarray, place: tuple, size: float, tone: tuple) -> None:

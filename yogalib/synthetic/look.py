@@ -114,7 +114,9 @@ def sample_look(rng: np.random.Generator, style: str | None = None) -> Look:
     """Draw a look; of the given style, or of any."""
     style = style or pick(rng, STYLE_SHARES)
     shaded = style == "photo" or (style == "poster" and rng.random() < 0.6)
-    return Look(style=style, shaded=shaded, **_colours(rng, style), **_clothes(rng), **_build(rng), **_light(rng, shaded))
+    return Look(
+        style=style, shaded=shaded, **_colours(rng, style), **_clothes(rng), **_build(rng), **_light(rng, shaded)
+    )
 
 
 def _colours(rng: np.random.Generator, style: str) -> dict:

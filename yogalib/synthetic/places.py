@@ -45,7 +45,7 @@ def _ground(rng: np.random.Generator, kind: str, look: Look, height: int, width:
 
 
 def _white(rng: np.random.Generator, height: int, width: int, horizon: int) -> np.ndarray:
-    """A cut-out: pure white, or nearly, now and then with a floor a shade darker."""
+    """Return a cut-out's ground: white, or nearly, now and then with a floor a shade darker."""
     tone = (255.0,) * 3 if rng.random() < 0.65 else colour(rng, (0.9, 1), (0, 0.05))
     canvas = np.full((height, width, 3), tone, np.uint8)
     if rng.random() < 0.25:
@@ -54,7 +54,7 @@ def _white(rng: np.random.Generator, height: int, width: int, horizon: int) -> n
 
 
 def _studio(rng: np.random.Generator, height: int, width: int, horizon: int) -> np.ndarray:
-    """One colour under a lamp."""
+    """Return one colour under a lamp."""
     tone = colour(rng, (0.6, 1), (0, 0.25)) if rng.random() < 0.6 else colour(rng, (0.15, 0.95), (0.1, 0.9))
     canvas = gradient(rng, height, width, tone, scaled(tone, between(rng, 0.55, 1.1)))
     if rng.random() < 0.5:
@@ -66,7 +66,7 @@ def _studio(rng: np.random.Generator, height: int, width: int, horizon: int) -> 
 
 
 def _room(rng: np.random.Generator, height: int, width: int, horizon: int) -> np.ndarray:
-    """A wall, a floor, and what stands between them."""
+    """Return a wall, a floor, and what stands between them."""
     pale = rng.random() < 0.75
     wall = colour(rng, (0.7, 1), (0, 0.22)) if pale else colour(rng, (0.2, 0.85), (0.05, 0.7))
     canvas = gradient(rng, height, width, wall, scaled(wall, between(rng, 0.65, 1.0)))
@@ -82,7 +82,7 @@ def _room(rng: np.random.Generator, height: int, width: int, horizon: int) -> np
 
 
 def _floor(rng: np.random.Generator, canvas: np.ndarray, horizon: int) -> None:
-    """Boards, tiles or carpet, and the skirting."""
+    """Draw boards, tiles or carpet, and the skirting."""
     height, width = canvas.shape[:2]
     tone = WOODS[int(len(WOODS) * rng.random())] if rng.random() < 0.6 else colour(rng, (0.3, 0.95), (0, 0.5))
     tone = scaled(tone, between(rng, 0.7, 1.2))
@@ -112,7 +112,7 @@ def _bricks(rng: np.random.Generator, canvas: np.ndarray, wall: Colour) -> None:
 
 
 def _furniture(rng: np.random.Generator, canvas: np.ndarray, foot: int) -> None:
-    """A window, a picture, a curtain, or something with straight edges that stands on the row `foot`."""
+    """Draw a window, a picture, a curtain, or something with straight edges that stands on the row `foot`."""
     height, width = canvas.shape[:2]
     x, w = int(between(rng, -0.15, 1) * width), int(between(rng, 0.08, 0.45) * width) + 2
     kind = pick(rng, {"window": 0.35, "picture": 0.15, "curtain": 0.15, "stands": 0.35})
@@ -141,7 +141,7 @@ def _furniture(rng: np.random.Generator, canvas: np.ndarray, foot: int) -> None:
 
 
 def _plant(rng: np.random.Generator, canvas: np.ndarray, foot: int) -> None:
-    """A pot and leaves."""
+    """Draw a pot and leaves."""
     height, width = canvas.shape[:2]
     x, size = int(between(rng, 0, 1) * width), between(rng, 0.1, 0.3) * height
     pot = int(0.25 * size) + 1
@@ -150,13 +150,14 @@ def _plant(rng: np.random.Generator, canvas: np.ndarray, foot: int) -> None:
     for _ in range(12):
         angle = between(rng, 20, 160)
         reach = size * between(rng, 0.4, 1)
-        tip = (int(x + 0.6 * reach * np.cos(np.radians(angle))), int(foot - 2 * pot - 0.6 * reach * np.sin(np.radians(angle))))
+        side, rise = 0.6 * reach * np.cos(np.radians(angle)), 0.6 * reach * np.sin(np.radians(angle))
+        tip = (int(x + side), int(foot - 2 * pot - rise))
         leaf = (int(0.4 * reach) + 1, int(0.12 * size) + 1)
         cv2.ellipse(canvas, tip, leaf, -angle, 0, 360, scaled(green, between(rng, 0.6, 1.5)), -1)
 
 
 def _outdoors(rng: np.random.Generator, height: int, width: int, horizon: int) -> np.ndarray:
-    """A sky, what stands before it, and the ground."""
+    """Return a sky, what stands before it, and the ground."""
     sky = scaled(SKIES[int(len(SKIES) * rng.random())], between(rng, 0.8, 1.1))
     canvas = gradient(rng, height, width, sky, mixed(sky, (255, 250, 240), between(rng, 0, 0.8)))
     if rng.random() < 0.3:
@@ -178,7 +179,7 @@ def _outdoors(rng: np.random.Generator, height: int, width: int, horizon: int) -
 
 
 def _ridge(rng: np.random.Generator, canvas: np.ndarray, horizon: int, sky: Colour) -> None:
-    """Hills, a wood or the sea behind the ground."""
+    """Draw hills, a wood or the sea behind the ground."""
     height, width = canvas.shape[:2]
     kind = pick(rng, {"hills": 0.35, "wood": 0.45, "sea": 0.2})
     if kind == "sea":
@@ -204,7 +205,7 @@ def _trunks(rng: np.random.Generator, canvas: np.ndarray, horizon: int) -> None:
 
 
 def _foliage(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Leaves and light out of focus, wall to wall."""
+    """Return leaves and light out of focus, wall to wall."""
     first, second = (scaled(GREENS[int(len(GREENS) * rng.random())], between(rng, 0.6, 1.6)) for _ in range(2))
     canvas = gradient(rng, height, width, first, mixed(second, (240, 240, 200), 0.5 * rng.random()))
     for scale in (1, 2, 3):
@@ -213,7 +214,7 @@ def _foliage(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _clutter(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Shapes and stripes of any colour: whatever a network must learn to look past."""
+    """Return shapes and bars of any colour: whatever a network must learn to look past."""
     canvas = gradient(rng, height, width, colour(rng), colour(rng))
     for _ in range(int(2 + 9 * rng.random())):
         x, y = int(rng.random() * width), int(rng.random() * height)

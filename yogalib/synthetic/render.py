@@ -6,16 +6,21 @@ import cv2
 import numpy as np
 
 from yogalib.synthetic.camera import View
+from yogalib.synthetic.head import head
+from yogalib.synthetic.limbs import limbs
 from yogalib.synthetic.look import Look, between, mixed, scaled
-from yogalib.synthetic.shapes import LABEL, LEVELS, SHIFT, Anatomy, Group
+from yogalib.synthetic.shapes import LABEL, SHIFT, Body, Group
 from yogalib.synthetic.skeleton import Bodies
 from yogalib.synthetic.textures import noise
+from yogalib.synthetic.trunk import trunk
 
 __all__ = ["LABEL", "Layer", "render"]
 
 SUPERSAMPLE = 2  # labels can't be anti-aliased while they are drawn; reducing them does it
 _HEIGHTS = (0.45, 0.85, 1.0)  # the relief at each level, shares of the innermost
 _STEEP = 10.0  # relief per pixel of height, in a drawing of 192 pixels
+# Materials that share a number have no line between them in a drawing.
+_LINES = {"skin": 0, "feet": 0, "hair": 1, "top": 2, "bottom": 3, "eye": 4, "lips": 4}
 _DARK_EYES = (38.0, 28.0, 24.0)
 
 
@@ -23,17 +28,21 @@ _DARK_EYES = (38.0, 28.0, 24.0)
 class Layer:
     """A body to be laid on a background.
 
-    pixels : float32 (height, width, 3), RGB times alpha. alpha : float32 (height, width, 1), 0 to 1.
-    parts : uint8 (height, width), what each pixel shows (LABEL, 0 for none).
+    pixels : uint8 (h, w, 4), RGB times alpha, and alpha: the body's box alone. x, y : where the box is.
+    parts : uint8 (height, width), what each pixel of the whole picture shows (LABEL, 0 for none); None unless asked for.
     """
 
     pixels: np.ndarray
-    alpha: np.ndarray
-    parts: np.ndarray
+    x: int
+    y: int
+    parts: np.ndarray | None
 
-    def over(self, background: np.ndarray) -> np.ndarray:
-        """Return the body before a background, uint8 (height, width, 3)."""
-        return (background * (1 - self.alpha) + self.pixels).clip(0, 255).astype(np.uint8)
+    def lay_on(self, canvas: np.ndarray) -> None:
+        """Draw the body on a background, uint8 (height, width, 3)."""
+        h, w = self.pixels.shape[:2]
+        box = canvas[self.y : self.y + h, self.x : self.x + w]
+        clear = cv2.cvtColor(255 - self.pixels[..., 3], cv2.COLOR_GRAY2RGB)
+        cv2.add(cv2.multiply(box, clear, scale=1 / 255), self.pixels[..., :3], dst=box)
 
 
 class _Palette:
@@ -41,7 +50,7 @@ class _Palette:
 
     def __init__(self, look: Look):
         self.look, self.known = look, {}
-        self.colours, self.parts, self.lines, self.cloth = [(0.0, 0.0, 0.0)], [0], [0], [0]
+        self.colours, self.parts, self.lines, self.cloth = [(0.0, 0.0, 0.0)], [0], [0], [False]
         tones = {"skin": look.skin, "hair": look.hair, "top": look.top, "bottom": look.bottom, "feet": look.feet}
         self.tones = {**tones, "lips": look.lips, "eye": mixed(_DARK_EYES, look.ink, 0.3)}
         if look.style == "silhouette":
@@ -56,20 +65,23 @@ class _Palette:
     def number(self, group: int, part: str, material: str, dim: float) -> int:
         """Return the number of a material; parts of one group share the drawn line around them."""
         key = (group, part, material)
-        if key not in self.known:
-            self.known[key] = len(self.colours)
+        number = self.known.get(key)
+        if number is None:
+            number = self.known[key] = len(self.colours)
             self.colours.append(scaled(self.tones[material], dim))
             self.parts.append(LABEL[part])
-            line = {"feet": "skin", "lips": "eye"}.get(material, material)
-            self.lines.append(1 + 7 * group + ("skin", "hair", "top", "bottom", "eye").index(line))
-            self.cloth.append(int(material in ("top", "bottom")))
-        return self.known[key]
+            self.lines.append(1 + 5 * group + _LINES[material])
+            self.cloth.append(material in ("top", "bottom"))
+        return number
 
 
-def render(bodies: Bodies, row: int, view: View, look: Look, rng: np.random.Generator, size: tuple[int, int]) -> Layer:
-    """Draw body `row` as `view` sees it in a picture of `size` (width, height) times SUPERSAMPLE."""
+def render(
+    bodies: Bodies, row: int, view: View, look: Look, rng: np.random.Generator, size: tuple[int, int], with_parts=False
+) -> Layer:
+    """Draw body `row` as `view` sees it, for a picture of `size` (width, height); the view's is SUPERSAMPLE times that."""
     width, height = size[0] * SUPERSAMPLE, size[1] * SUPERSAMPLE
-    groups = Anatomy(bodies, row, view, look).groups()
+    body = Body(bodies, row, view, look)
+    groups = sorted([*limbs(body), trunk(body), *head(body)], key=lambda group: -group.depth)
     palette = _Palette(look)
     numbers, relief = np.zeros((2, height, width), np.uint8)
     steep = _STEEP * 192 / max(width, height)
@@ -77,12 +89,9 @@ def render(bodies: Bodies, row: int, view: View, look: Look, rng: np.random.Gene
     x, y, w, h = _even_box(cv2.boundingRect(numbers), width, height)
     box = (slice(y, y + h), slice(x, x + w))
     drawn = _colour(numbers[box], relief[box], palette, look, rng, steep)
-    small = cv2.resize(drawn, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
-    pixels, alpha = np.zeros((size[1], size[0], 3), np.float32), np.zeros((size[1], size[0], 1), np.float32)
-    there = (slice(y // 2, (y + h) // 2), slice(x // 2, (x + w) // 2))
-    pixels[there], alpha[there] = small[..., :3], small[..., 3:] / 255
-    parts = np.array(palette.parts, np.uint8)[numbers[::2, ::2]]
-    return Layer(pixels, alpha, parts)
+    pixels = cv2.resize(drawn, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
+    parts = np.array(palette.parts, np.uint8)[numbers[::2, ::2]] if with_parts else None
+    return Layer(pixels, x // 2, y // 2, parts)
 
 
 def _even_box(box: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
@@ -102,14 +111,20 @@ def _draw(numbers, relief, groups: list[Group], palette: _Palette, look: Look, s
     for place, group in enumerate(groups):
         dim = 1 - (1 - look.ambient) * 0.6 * min(max((group.depth - middle) / spread, 0), 1)
         for shape in group.shapes:
-            number = palette.number(place, shape.part, shape.material, dim)
-            cv2.fillPoly(numbers, [shape.levels[0]], number, cv2.LINE_8, SHIFT)
+            fill = cv2.fillConvexPoly if shape.convex else _fill
+            fill(numbers, shape.levels[0], palette.number(place, shape.part, shape.material, dim), cv2.LINE_8, SHIFT)
         if not (look.shaded or look.steps):
             continue
+        high = [shape for shape in group.shapes if shape.relief > 0]
         for level, share in enumerate(_HEIGHTS):
-            for shape in group.shapes:
-                height = min(255, 20 + int(steep * share * shape.relief))
-                cv2.fillPoly(relief, [shape.levels[level]], height, cv2.LINE_8, SHIFT)
+            for shape in high:
+                fill = cv2.fillConvexPoly if shape.convex else _fill
+                fill(relief, shape.levels[level], min(255, 20 + int(steep * share * shape.relief)), cv2.LINE_8, SHIFT)
+
+
+def _fill(canvas: np.ndarray, outline: np.ndarray, value: int, line: int, shift: int) -> None:
+    """Fill any polygon, called like cv2.fillConvexPoly."""
+    cv2.fillPoly(canvas, [outline], value, line, shift)
 
 
 def _colour(numbers, relief, palette: _Palette, look: Look, rng: np.random.Generator, steep: float) -> np.ndarray:

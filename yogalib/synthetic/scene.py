@@ -7,11 +7,12 @@ import numpy as np
 
 from yogalib.synthetic.camera import Camera, View, look_at, sample_camera
 from yogalib.synthetic.effects import develop, write_words
-from yogalib.synthetic.look import Look, between, colour, pick, sample_look, scaled
+from yogalib.synthetic.look import Look, between, colour, sample_look, scaled
 from yogalib.synthetic.places import draw_place
 from yogalib.synthetic.render import SUPERSAMPLE, Layer, render
-from yogalib.synthetic.shapes import SEGMENT_ENDS
-from yogalib.synthetic.skeleton import Bodies
+from yogalib.synthetic.skeleton import JOINT, PARENTS, Bodies, Postures, pose_bodies, sample_proportions
+
+_BONES = tuple((JOINT[name], JOINT[parent]) for name, parent in PARENTS.items())
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,27 @@ def draw_picture(
     look, joints = sample_look(rng, style), bodies.joints[row]
     camera = sample_camera(rng, view, flat=bool(joints[:, 1].max() < 0.55))
     seen = look_at(joints, bodies.radius[row], camera, width * SUPERSAMPLE, height * SUPERSAMPLE)
-    layer = render(bodies, row, seen, look, rng, size)
+    layer = render(bodies, row, seen, look, rng, size, with_parts)
     floor = _Floor(seen, joints)
     canvas = draw_place(rng, look, height, width, floor.horizon(rng, height))
     floor.dress(rng, canvas, look)
     if look.shaded and rng.random() < 0.03:
-        canvas = _neighbour(rng, canvas, layer)
-    canvas = layer.over(canvas)
+        _neighbour(rng, canvas, layer)
+    layer.lay_on(canvas)
     parts = _occlude(rng, canvas, layer.parts)
     write_words(rng, canvas, look)
     pixels = develop(rng, canvas, look)
     places = np.column_stack([seen.xy / (width * SUPERSAMPLE, height * SUPERSAMPLE), seen.distance - seen.depth])
-    return Picture(pixels, places, parts if with_parts else None)
+    return Picture(pixels, places, parts)
+
+
+def draw(postures: Postures, rng: np.random.Generator, size: int, style: str | None = None) -> np.ndarray:
+    """Draw each of N postures with a body, a camera and a look of its own: uint8 (N, size, size, 3)."""
+    bodies = pose_bodies(postures, sample_proportions(rng, len(postures)))
+    pictures = np.empty((len(postures), size, size, 3), np.uint8)
+    for row, view in enumerate(postures.view):
+        pictures[row] = draw_picture(bodies, row, view, rng, (size, size), style).pixels
+    return pictures
 
 
 def draw_plain(bodies: Bodies, row: int, azimuth: float, size: int, elevation: float = 8.0) -> np.ndarray:
@@ -76,7 +86,8 @@ def draw_plain(bodies: Bodies, row: int, azimuth: float, size: int, elevation: f
     floor = _Floor(seen, bodies.joints[row])
     floor.mat(canvas, (214, 220, 224), 0.25, 0.33)
     floor.shadow(canvas, np.array([0.1, 0.1]), 0.35)
-    return render(bodies, row, seen, look, rng, (size, size)).over(canvas)
+    render(bodies, row, seen, look, rng, (size, size)).lay_on(canvas)
+    return canvas
 
 
 class _Floor:
@@ -135,22 +146,22 @@ class _Floor:
         xy = self.project(cast) // small
         mask = np.zeros((height // small + 1, width // small + 1), np.float32)
         thick = max(1, int(0.11 * self.view.scale / self.view.distance / SUPERSAMPLE / small))
-        for a, b in SEGMENT_ENDS:
+        for a, b in _BONES:
             cv2.line(mask, xy[a].tolist(), xy[b].tolist(), strength, thick)
         mask = cv2.resize(cv2.blur(mask, (5, 5)), (mask.shape[1] * small, mask.shape[0] * small))[:height, :width]
         canvas[:] = cv2.multiply(canvas, cv2.cvtColor(1 - mask, cv2.COLOR_GRAY2RGB), dtype=cv2.CV_8U)
 
 
-def _neighbour(rng: np.random.Generator, canvas: np.ndarray, layer: Layer) -> np.ndarray:
-    """Return the background with someone in the same class, farther back and in the same pose."""
-    share = between(rng, 0.6, 0.9)
-    matrix = np.array([[share, 0, between(rng, -0.5, 0.7) * canvas.shape[1]], [0, share, (1 - share) * 0.6 * canvas.shape[0]]])
-    size = canvas.shape[1::-1]
-    pixels, alpha = cv2.warpAffine(layer.pixels, matrix, size), cv2.warpAffine(layer.alpha, matrix, size)[..., None]
-    return Layer(pixels[..., :: int(pick(rng, {1: 0.5, -1: 0.5}))], alpha, layer.parts).over(canvas)
+def _neighbour(rng: np.random.Generator, canvas: np.ndarray, layer: Layer) -> None:
+    """Draw someone of the same class, farther back and in the same pose."""
+    share, (height, width) = between(rng, 0.6, 0.9), canvas.shape[:2]
+    place = [layer.x + between(rng, -0.5, 0.5) * width, layer.y * share + (1 - share) * 0.6 * height]
+    matrix = np.array([[share, 0, place[0]], [0, share, place[1]]])
+    pixels = cv2.warpAffine(layer.pixels, matrix, (width, height))
+    Layer(pixels[:, :: -1 if rng.random() < 0.5 else 1], 0, 0, None).lay_on(canvas)
 
 
-def _occlude(rng: np.random.Generator, canvas: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def _occlude(rng: np.random.Generator, canvas: np.ndarray, parts: np.ndarray | None) -> np.ndarray | None:
     """Draw something before the body now and then; return the parts that are still seen."""
     if rng.random() > 0.06:
         return parts
@@ -163,4 +174,4 @@ def _occlude(rng: np.random.Generator, canvas: np.ndarray, parts: np.ndarray) ->
     else:
         cv2.rectangle(hidden, centre, (centre[0] + axes[0], centre[1] + axes[1]), 1, -1)
     canvas[hidden > 0] = colour(rng)
-    return parts * (1 - hidden)
+    return None if parts is None else parts * (1 - hidden)
