@@ -1,0 +1,130 @@
+"""A folder of drawn bodies that looks to the rest of the project like a downloaded Yoga-82."""
+
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from yogalib.dataset.lists import SPLIT_FILES
+from yogalib.errors import BadInput
+from yogalib.paper import load_paper
+from yogalib.paths import swap_folder
+from yogalib.synthetic.look import between, pick
+from yogalib.synthetic.poses import load_poses, sample_angles
+from yogalib.synthetic.scene import draw_picture
+from yogalib.synthetic.skeleton import pose_bodies, sample_proportions
+from yogalib.taxonomy import load_taxonomy
+
+FEWEST = 6  # pictures of the rarest class
+TEST_SHARE = 0.26  # as in the official lists
+COPIES = 0.03  # share of planted near-duplicates
+ASPECTS = {1.0: 0.3, 1.33: 0.2, 1.5: 0.28, 1.78: 0.06, 0.75: 0.08, 0.67: 0.08}  # width by height: their shares
+# read by tests alone; hidden, so that the index does not see it
+PLANTED = ".planted_duplicates.csv"
+
+
+def class_sizes(images: int, classes: list[int]) -> dict[int, int]:
+    """Return pictures per class, in the proportions of the paper's Appendix A, none below FEWEST."""
+    taxonomy, paper = load_taxonomy(), load_paper()["class_counts"]
+    weights = np.array([paper[taxonomy["sanskrit"][number]] for number in classes], dtype=float)
+    return dict(
+        zip(classes, np.maximum(FEWEST, np.round(images * weights / weights.sum())).astype(int).tolist(), strict=True)
+    )
+
+
+def write_world(out: Path, images: int, seed: int, classes: list[str] | None = None, size: int = 96) -> None:
+    """Write about `images` pictures of the 82 poses, or of the given folders' poses, and the split lists, into `out`.
+
+    Each class is drawn from a seed of its own, so the same seed gives the same bytes however many processes draw. Among
+    the pictures are copies of others, changed as copies on the web are; PLANTED says which.
+
+    Raises BadInput when `out` is there already, or a class is unknown.
+    """
+    if out.exists():
+        raise BadInput(f"{out} is there already: choose another folder, or delete it")
+    folders = load_taxonomy().set_index("folder")["class"]
+    unknown = [name for name in classes or [] if name not in folders]
+    if unknown:
+        raise BadInput(f"unknown class {', '.join(unknown)}: give official folder names (yogalib/taxonomy.csv)")
+    sizes = class_sizes(images, [int(folders[name]) for name in classes or folders.index])
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
+        work = [executor.submit(_write_class, partial, number, count, seed, size) for number, count in sizes.items()]
+        parts = [future.result() for future in tqdm(work, desc="draw", unit="class", mininterval=10, delay=2)]
+    rows = pd.concat(parts)
+    for split, name in SPLIT_FILES.items():
+        lines = rows.loc[rows["split"] == split, "line"]
+        (partial / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    copies = rows.loc[rows["original"] != "", ["path", "original", "kind"]]
+    copies.to_csv(partial / PLANTED, index=False)
+    swap_folder(partial, out)
+
+
+def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd.DataFrame:
+    """Write one class and return its rows: path, split, line (of the split list), original and kind (of copies)."""
+    cv2.setNumThreads(1)
+    row = load_taxonomy().loc[number]
+    rng = np.random.default_rng([seed, number])
+    (out / row["folder"]).mkdir()
+    postures = sample_angles(load_poses()[row["folder"]], rng, count)
+    bodies = pose_bodies(postures, sample_proportions(rng, count))
+    names = np.sort(rng.choice(np.arange(1, 2 * count + 1), count, replace=False))
+    copied = rng.random(count) < COPIES
+    copied[: FEWEST // 2] = False  # a copy needs something to be a copy of
+    in_test = np.zeros(count, bool)
+    in_test[rng.permutation(count)[: max(1, round(TEST_SHARE * count))]] = True
+    rows, drawn = [], []
+    for place in range(count):
+        if copied[place]:
+            original, pixels, encoded = drawn[rng.integers(len(drawn))]
+            kind, content, ending = _copy(pixels, encoded, rng)
+        else:
+            original, kind = "", ""
+            pixels = draw_picture(bodies, place, postures.view[place], rng, _format(size, rng)).pixels
+            ending = ".png" if rng.random() < 0.08 else ".jpg"
+            content = _encode(pixels, ending, int(rng.integers(75, 96)))
+        path = f"{row['folder']}/{names[place]}{ending}"
+        if not original:
+            drawn.append((path, pixels, (content, ending)))
+        (out / path).write_bytes(content)
+        split = "test" if in_test[place] else "train"
+        rows.append((path, split, f"{path},{row['l1']},{row['l2']},{number}", original, kind))
+    return pd.DataFrame(rows, columns=["path", "split", "line", "original", "kind"])
+
+
+def _format(size: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw width and height: square, landscape or portrait, the shorter side about `size`."""
+    short, aspect = between(rng, 0.9, 1.25) * size, pick(rng, ASPECTS)
+    return round(short * max(aspect, 1)), round(short / min(aspect, 1))
+
+
+def _encode(pixels: np.ndarray, ending: str, quality: int) -> bytes:
+    return cv2.imencode(ending, pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality] if ending == ".jpg" else [])[
+        1
+    ].tobytes()
+
+
+def _copy(pixels: np.ndarray, encoded: tuple[bytes, str], rng: np.random.Generator) -> tuple[str, bytes, str]:
+    """Return a copy as the web makes them: its kind, bytes and ending."""
+    kind = ("exact", "recoded", "scaled", "cropped", "marked")[rng.integers(5)]
+    if kind == "exact":
+        return kind, *encoded
+    height, width = pixels.shape[:2]
+    if kind == "scaled":
+        pixels = cv2.resize(pixels, None, fx=(share := rng.uniform(0.8, 1.5)), fy=share, interpolation=cv2.INTER_AREA)
+    elif kind == "cropped":
+        top, left = round(height * rng.uniform(0.01, 0.04)), round(width * rng.uniform(0.01, 0.04))
+        pixels = np.ascontiguousarray(pixels[top : height - top, left : width - left])
+    elif kind == "marked":
+        pixels = cv2.putText(
+            pixels.copy(), "www", (2, height - 3), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (255, 255, 255), 1, cv2.LINE_AA
+        )
+    return kind, _encode(pixels, ".jpg", int(rng.integers(45, 75))), ".jpg"
