@@ -86,6 +86,8 @@ def test_planted_copies_are_near_their_originals(world):
         bits = int(index["phash"][copy.path], 16) ^ int(index["phash"][copy.original], 16)
         assert bits.bit_count() <= (0 if copy.kind == "exact" else 16), copy
         assert (index["sha256"][copy.path] == index["sha256"][copy.original]) == (copy.kind == "exact")
+    leaked = index["split"][planted["path"]].to_numpy() != index["split"][planted["original"]].to_numpy()
+    assert leaked.any(), "no copy stands across the split, so the audit has nothing to warn of"
 
 
 def test_folder_that_is_there_and_class_that_is_none_are_refused(world, tmp_path):
