@@ -1,5 +1,6 @@
 """Where the camera stands and what it makes of points in space."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,11 +81,11 @@ class View:
 
 def look_at(joints: np.ndarray, radius: np.ndarray, camera: Camera, width: int, height: int) -> View:
     """Return what the camera sees of one body: joints (J, 3), radius (J,) in metres, picture of width x height pixels."""
-    a, e, r = np.deg2rad([camera.azimuth, camera.elevation, camera.roll])
-    right = np.array([np.cos(a), 0, -np.sin(a)])
-    toward = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
-    up = np.cross(toward, right)
-    turn = np.stack([np.cos(r) * right + np.sin(r) * up, np.cos(r) * up - np.sin(r) * right, toward])
+    a, e, r = (math.radians(angle) for angle in (camera.azimuth, camera.elevation, camera.roll))
+    right = np.array([math.cos(a), 0, -math.sin(a)])
+    up = np.array([-math.sin(a) * math.sin(e), math.cos(e), -math.cos(a) * math.sin(e)])
+    toward = np.array([math.sin(a) * math.cos(e), math.sin(e), math.cos(a) * math.cos(e)])
+    turn = np.array([math.cos(r) * right + math.sin(r) * up, math.cos(r) * up - math.sin(r) * right, toward])
     centre = (joints.min(0) + joints.max(0)) / 2
     there = (joints - centre) @ turn.T
     depth = camera.distance - there[:, 2]

@@ -22,6 +22,8 @@ _WIDTH = np.array([_BONES[name[2:]][2] for name in _SEGMENTS])
 _STATIONS = np.linspace(0, 1, 6)
 _SHINS = [_SEGMENTS.index("l_shin"), _SEGMENTS.index("r_shin")]
 _CALF = np.array([0.2, 0.75, 0.8, 0.4, 0.1, 0.0]) * 0.013  # the calf lies behind the bone
+_FEET = np.array([[JOINT[f"{side}_{name}"] for side in "lr"] for name in ("heel", "ankle", "toe")])
+_FOOT = np.array([[0.017], [0.018], [0.019], [0.012]])  # half widths of heel, ankle, ball and toes
 _REACH = {"upper_arm": 0, "thigh": 0, "forearm": 1, "shin": 1, "hand": 2}
 _LIMBS = (("upper_arm", "forearm", ("shoulder", "elbow", "wrist")), ("thigh", "shin", ("hip", "knee", "ankle")))
 
@@ -76,17 +78,18 @@ def _wardrobe(sleeve: float, leg: float) -> Cut:
 def limbs(body: Body) -> list[Group]:
     """Return each limb in one group while it is straight, in two when it is bent and may cross itself."""
     shapes = _shapes(body)
-    groups = []
+    groups, depth = [], body.view.depth.tolist()
     for side in "lr":
         for upper, lower, ends in _LIMBS:
-            a, b, c = (f"{side}_{name}" for name in ends)
-            first, second = body.at(b) - body.at(a), body.at(c) - body.at(b)
+            a, b, c = (JOINT[f"{side}_{name}"] for name in ends)
+            first, second = body.joints[b] - body.joints[a], body.joints[c] - body.joints[b]
             near = 0.03 if upper == "upper_arm" else 0.0  # an arm beside the trunk is seen before it
             above, below = shapes[f"{side}_{upper}"], shapes[f"{side}_{lower}"]
             if first @ second > 0.6 * np.sqrt((first @ first) * (second @ second)):
-                groups.append(Group(body.depth(a, b, c) - near, above + below))
+                groups.append(Group((depth[a] + depth[b] + depth[c]) / 3 - near, above + below))
             else:
-                groups += [Group(body.depth(a, b) - near, above), Group(body.depth(b, c) - near, below)]
+                groups.append(Group((depth[a] + depth[b]) / 2 - near, above))
+                groups.append(Group((depth[b] + depth[c]) / 2 - near, below))
     return groups
 
 
@@ -109,8 +112,8 @@ def _shapes(body: Body) -> dict[str, list[Shape]]:
             found[part].append(hull(part, material, xy[row, ::2], width[row, ::2], thick[row]))
         else:
             found[part].append(Shape(part, material, outlines[row], thick[row], convex=False))
-    for side in "lr":
-        found[f"{side}_shin"].insert(0, _foot(body, side))
+    for foot in _feet(body):
+        found[foot.part].insert(0, foot)
     return found
 
 
@@ -121,12 +124,12 @@ def _behind(body: Body, side: str) -> np.ndarray:
     return -body.height * unit(ahead - (ahead @ along) * along)
 
 
-def _foot(body: Body, side: str) -> Shape:
-    """Return the hull of heel, ankle, ball and toes."""
-    heel, ankle, toe = (body.at(f"{side}_{name}") for name in ("heel", "ankle", "toe"))
+def _feet(body: Body) -> list[Shape]:
+    """Return for each foot the hull of heel, ankle, ball and toes."""
+    heel, ankle, toe = body.joints[_FEET]  # (2, 3) each
     xy, _, metre = body.view.see(np.array([heel, ankle, 0.3 * heel + 0.7 * toe, toe]))
-    radius = np.array([0.017, 0.018, 0.019, 0.012]) * body.height * metre
-    return hull(f"{side}_shin", "feet", xy, radius, float(radius[1]))
+    radius = _FOOT * body.height * metre
+    return [hull(f"{side}_shin", "feet", xy[:, k], radius[:, k], radius[1, k]) for k, side in enumerate("lr")]
 
 
 def _outline(xy: np.ndarray, width: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[bool]]:

@@ -1,6 +1,6 @@
 """Outlines in the picture and the groups they are drawn in."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,8 +19,7 @@ SHARES = LEVELS[:, None, None]
 CIRCLE = np.array([(np.cos(turn), np.sin(turn)) for turn in np.arange(12) * np.pi / 6])
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """One outline.
 
     levels : per level an int32 array (K, 2) in 1/16 pixel. relief : its height at the innermost, pixels; 0 where it lies
@@ -34,8 +33,7 @@ class Shape:
     convex: bool = True
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Shapes that grow into each other, drawn level by level, and their distance from the camera in metres."""
 
     depth: float
