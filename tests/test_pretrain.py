@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import load_file
 
 from yogalib import pretrain as module
-from yogalib.encoders import import_clip, open_encoder
+from yogalib.encoders import MINI, import_clip, open_encoder
 from yogalib.pretrain import MIRRORED, Pretraining, Setting, about_the_middle, pretrain, vary
 from yogalib.synthetic.captions import FACTS, fact_matrix
 from yogalib.synthetic.pool import draw_chunk, load_chunk
 from yogalib.synthetic.skeleton import JOINTS
 
-TOY = Setting(chunks=2, seeing=2, words=2, batch=32)
+TOY = Setting(chunks=2, seeing=2, words=2, seeing_batch=32, words_batch=32)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_killed_run_goes_on_to_the_same_weights(pool):
     whole = pretrain("CLIP-mini-RN", TOY, pool / "a", pool / "whole")
     killed = Pretraining("CLIP-mini-RN", TOY)
     for number in range(3):  # in the middle of the second stage
-        killed.learn(draw_chunk(pool / "b" / f"chunk_{number % 2:03d}.npz", number % 2, 128, 64))
+        killed.learn(draw_chunk(pool / "b" / f"chunk_{number % 2:03d}.npz", number % 2, 128, 96))
     killed.save(pool / "b" / "CLIP-mini-RN.pt")
     again = pretrain("CLIP-mini-RN", TOY, pool / "b", pool / "again")
     assert whole.read_bytes() == again.read_bytes()
@@ -37,30 +37,42 @@ def test_killed_run_goes_on_to_the_same_weights(pool):
     assert about["log"][-1]["heads"] < about["log"][0]["heads"]
 
 
-@pytest.mark.parametrize("name", ["CLIP-mini-RN", "CLIP-mini-ViT"])
+@pytest.mark.parametrize("name", list(MINI))
 def test_file_is_taken_by_our_loader_and_by_clips_own(pool, name):
-    file = pretrain(name, Setting(chunks=1, seeing=1, words=1, batch=64), pool, pool / "out")
+    file = pretrain(name, Setting(chunks=1, seeing=1, words=1), pool, pool / "out")
     assert file.stat().st_size < 15e6
     ours = open_encoder(str(file), pool)
     torch.save(load_file(file), pool / "clip.pt")
     theirs, _ = import_clip().load(str(pool / "clip.pt"), device="cpu")
-    picture, tokens = torch.rand(2, 3, 64, 64), ours.tokenise(["a person standing", "a person sitting"])
+    picture, tokens = (
+        torch.rand(2, 3, ours.resolution, ours.resolution),
+        ours.tokenise(["a person standing", "a person sitting"]),
+    )
     with torch.no_grad():
         for a, b in zip(ours.model(picture, tokens), theirs.float()(picture, tokens), strict=True):
             assert torch.allclose(a, b, atol=1e-3)
 
 
-def test_mirroring_moves_pictures_joints_and_sides_together():
-    pixels, joints = torch.zeros(64, 8, 8, 3), torch.full((64, len(JOINTS), 3), 0.5)
-    pixels[:, :, 0] = 255  # a bright left edge
+def test_joints_stay_on_what_they_mark_however_the_picture_is_varied():
     left, right = JOINTS.index("l_hand"), JOINTS.index("r_hand")
-    joints[:, left, 0], joints[:, right, 0] = 0.1, 0.8
-    varied, moved = vary(pixels, joints, torch.Generator().manual_seed(0))
-    flipped = varied[:, 0, 7].sum(1) > varied[:, 0, 0].sum(1)
-    assert 10 < flipped.sum() < 54
-    assert torch.allclose(moved[flipped][:, right, 0], torch.tensor(0.9))
-    assert torch.allclose(moved[flipped][:, left, 0], torch.tensor(0.2))
-    assert torch.equal(moved[~flipped], joints[~flipped])
+    joints = torch.full((64, len(JOINTS), 3), 0.5)
+    joints[:, left, :2], joints[:, right, :2] = torch.tensor([0.34, 0.39]), torch.tensor([0.62, 0.57])
+    pixels = np.zeros((64, 96, 96, 3), np.uint8)
+    for joint in (left, right):
+        across, down = (joints[0, joint, :2] * 96).int().tolist()
+        pixels[:, down - 3 : down + 4, across - 3 : across + 4] = (
+            180 if joint == left else 90
+        )  # which hand, by lightness
+    varied, moved = vary(pixels, joints, 64, torch.Generator().manual_seed(0))
+    assert varied.shape == (64, 64, 64, 3)
+    mirrored = 0
+    for picture, places in zip(varied, moved, strict=True):
+        cells = (places[:, :2] * 64).long()
+        a, b = (picture[cells[joint, 1], cells[joint, 0]].mean() for joint in (left, right))
+        dark = picture[32, 32].mean()  # between the hands, and no mark on it
+        assert min(a, b) > dark + 40
+        mirrored += int(b > a)  # what was the left hand is a right hand in a mirror
+    assert 16 < mirrored < 48
     assert [JOINTS[place] for place in MIRRORED][left] == "r_hand"
 
 

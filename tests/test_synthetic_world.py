@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,13 +11,15 @@ import pytest
 from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import read_split_lists
 from yogalib.errors import BadInput
-from yogalib.synthetic.look import STYLES
+from yogalib.synthetic.effects import WORDS
+from yogalib.synthetic.look import STYLES, sample_look
 from yogalib.synthetic.poses import load_poses, random_angles, sample_angles
 from yogalib.synthetic.render import LABEL
-from yogalib.synthetic.scene import draw_picture
-from yogalib.synthetic.skeleton import pose_bodies
+from yogalib.synthetic.scene import draw, draw_picture
+from yogalib.synthetic.sheets import contact_sheet, variation_sheet
+from yogalib.synthetic.skeleton import JOINT, pose_bodies
 from yogalib.synthetic.world import FEWEST, PLANTED, class_sizes, write_world
-from yogalib.taxonomy import load_taxonomy
+from yogalib.taxonomy import class_of, load_taxonomy
 
 FOUR = [
     "Tree_Pose_or_Vrksasana_",
@@ -54,6 +57,15 @@ def test_it_reads_like_a_download(world):
     assert 0.2 < (index["split"] == "test").mean() < 0.32
 
 
+def test_files_differ_in_size_shape_and_kind(world):
+    index = build_index(world, minimum_side=64)
+    aspect = index["width"] / index["height"]
+    assert (aspect > 1.2).any() and (aspect < 0.85).any() and aspect.between(0.97, 1.03).any()
+    assert index["path"].str.endswith(".png").any() and index["path"].str.endswith(".jpg").any()
+    numbers = [int(Path(path).stem) for path in index["path"] if path.startswith("Cobra")]
+    assert max(numbers) > len(numbers), "numbered without a gap, unlike the link lists"
+
+
 def test_class_sizes_follow_appendix_a():
     sizes = class_sizes(3000, list(range(82)))
     taxonomy = load_taxonomy()
@@ -62,7 +74,11 @@ def test_class_sizes_follow_appendix_a():
     assert taxonomy["sanskrit"][max(sizes, key=sizes.get)] == "Bhujangasana"
 
 
-def test_planted_copies_are_near_their_originals(world, tmp_path):
+def test_every_class_has_pictures_however_few_are_asked_for():
+    assert set(class_sizes(10, list(range(82))).values()) == {FEWEST}
+
+
+def test_planted_copies_are_near_their_originals(world):
     planted = pd.read_csv(world / PLANTED)
     index = build_index(world, 64).set_index("path")
     assert len(planted) >= 3
@@ -70,6 +86,8 @@ def test_planted_copies_are_near_their_originals(world, tmp_path):
         bits = int(index["phash"][copy.path], 16) ^ int(index["phash"][copy.original], 16)
         assert bits.bit_count() <= (0 if copy.kind == "exact" else 16), copy
         assert (index["sha256"][copy.path] == index["sha256"][copy.original]) == (copy.kind == "exact")
+    leaked = index["split"][planted["path"]].to_numpy() != index["split"][planted["original"]].to_numpy()
+    assert leaked.any(), "no copy stands across the split, so the audit has nothing to warn of"
 
 
 def test_folder_that_is_there_and_class_that_is_none_are_refused(world, tmp_path):
@@ -92,24 +110,69 @@ def test_every_pose_can_be_drawn_in_every_style(style):
         assert picture.pixels.std() > 2, "nothing to see"
 
 
+def test_all_styles_come_up():
+    rng = np.random.default_rng(0)
+    seen = [sample_look(rng).style for _ in range(400)]
+    assert set(seen) == set(STYLES)
+    assert seen.count("photo") > 200
+
+
+def test_no_word_on_a_poster_names_a_pose():
+    assert not [word for word in WORDS if class_of(word) is not None or "asana" in word.lower()]
+
+
 def test_parts_lie_where_their_joints_are():
     rng = np.random.default_rng(0)
     pose = load_poses()["Warrior_II_Pose_or_Virabhadrasana_II_"]
-    postures = pose.postures.take(np.array([0]))
-    found = 0
-    for _ in range(20):
-        picture = draw_picture(pose_bodies(postures), 0, postures.view[0], rng, (96, 96), with_parts=True)
+    bodies = pose_bodies(pose.postures.take(np.array([0])))
+    ends = {"torso": "spine", "head": "head", "l_forearm": "l_wrist", "r_forearm": "r_wrist", "l_shin": "l_ankle"}
+    found = dict.fromkeys(ends, 0)
+    for _ in range(40):
+        picture = draw_picture(bodies, 0, pose.postures.view[0], rng, (96, 96), with_parts=True)
         assert set(np.unique(picture.parts)) <= {0, *LABEL.values()}
-        assert 0.02 < (picture.parts > 0).mean() < 0.7
-        x, y = (picture.joints[0, :2] * 96).astype(int)  # the pelvis
-        if 0 <= x < 96 and 0 <= y < 96:
-            found += picture.parts[y, x] > 0
-    assert found >= 18
+        assert 0.01 < (picture.parts > 0).mean() < 0.7
+        for part, joint in ends.items():
+            x, y = (picture.joints[JOINT[joint], :2] * 96).astype(int)
+            around = picture.parts[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4]
+            found[part] += LABEL[part] in around
+    assert min(found.values()) >= 32, found  # the rest is out of the picture, or behind something
+
+
+def test_body_is_drawn_where_the_parts_say():
+    rng = np.random.default_rng(1)
+    postures = random_angles(rng, 12)
+    bodies = pose_bodies(postures)
+    for row in range(12):
+        picture = draw_picture(bodies, row, postures.view[row], rng, (96, 96), "silhouette", with_parts=True)
+        mask = picture.parts > 0
+        inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        grey = picture.pixels.astype(float).mean(2)
+        assert grey[inner].std() < grey.std(), "a silhouette is of one colour"
+
+
+def test_asking_for_parts_changes_no_pixel():
+    postures = random_angles(np.random.default_rng(2), 4)
+    bodies = pose_bodies(postures)
+    for row in range(4):
+        first, second = (
+            draw_picture(bodies, row, postures.view[row], np.random.default_rng(9), (64, 64), with_parts=parts)
+            for parts in (True, False)
+        )
+        assert np.array_equal(first.pixels, second.pixels)
+        assert second.parts is None
 
 
 def test_random_bodies_are_drawn_too():
-    rng = np.random.default_rng(5)
-    postures = random_angles(rng, 30)
-    bodies = pose_bodies(postures)
-    pictures = [draw_picture(bodies, row, postures.view[row], rng, (64, 64)).pixels for row in range(30)]
-    assert np.stack(pictures).shape == (30, 64, 64, 3)
+    pictures = draw(random_angles(np.random.default_rng(5), 30), np.random.default_rng(6), 64)
+    again = draw(random_angles(np.random.default_rng(5), 30), np.random.default_rng(6), 64)
+    assert pictures.shape == (30, 64, 64, 3)
+    assert np.array_equal(pictures, again)
+
+
+def test_contact_sheets_hold_every_pose():
+    sheet = contact_sheet(size=48, columns=10)
+    assert sheet.shape == (9 * (48 + 16), 480, 3)
+    cells = sheet[: 8 * 64].reshape(8, 64, 10, 48, 3)[:, :48]
+    assert (cells.std(axis=(1, 3, 4)) > 10).all(), "an empty cell"
+    poses = list(load_poses().values())[:2]
+    assert variation_sheet(poses, np.random.default_rng(0), each=10, size=40).shape == (2 * 56, 400, 3)

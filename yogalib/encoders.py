@@ -30,12 +30,20 @@ _MINI_TEXT = {
 # clip.model.CLIP's own arguments; small enough for two cores. Weights: yogalib/pretrain.py.
 MINI = {
     "CLIP-mini-ViT": _MINI_TEXT
-    | {"embed_dim": 128, "image_resolution": 64, "vision_layers": 4, "vision_width": 192, "vision_patch_size": 8},
+    | {"embed_dim": 128, "image_resolution": 96, "vision_layers": 4, "vision_width": 192, "vision_patch_size": 16},
     "CLIP-mini-RN": _MINI_TEXT
     | {
         "embed_dim": 128,
         "image_resolution": 64,
         "vision_layers": (1, 1, 2, 1),
+        "vision_width": 16,
+        "vision_patch_size": None,
+    },
+    "CLIP-mini-RN@96px": _MINI_TEXT
+    | {
+        "embed_dim": 128,
+        "image_resolution": 96,
+        "vision_layers": (1, 1, 2, 2),
         "vision_width": 16,
         "vision_patch_size": None,
     },

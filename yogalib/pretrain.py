@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from safetensors.torch import save_file
@@ -32,7 +33,7 @@ from yogalib.synthetic.skeleton import JOINTS
 from yogalib.zero_shot import normalise, unit
 
 CHUNK = 10_000  # pictures drawn, stored and trained on at a time
-GRID = 8  # cells a side of the feature map on which joints are looked for
+DRAWN = 96  # pixels a side; each time a picture is seen, a window of it is resized to what the variant takes
 # mirrored, a left joint is a right one
 MIRRORED = [JOINTS.index({"l": "r", "r": "l"}[name[0]] + name[1:] if name[1] == "_" else name) for name in JOINTS]
 
@@ -41,10 +42,11 @@ MIRRORED = [JOINTS.index({"l": "r", "r": "l"}[name[0]] + name[1:] if name[1] == 
 class Setting:
     """How long and how fast. Each stage has a warm-up and a cosine of its own."""
 
-    chunks: int = 20  # drawn; they are gone through again and again
-    seeing: int = 36  # chunks of the first stage
-    words: int = 16  # chunks of the second
-    batch: int = 128
+    chunks: int = 48  # drawn; they are gone through again and again
+    seeing: int = 40  # chunks of the first stage
+    words: int = 20  # chunks of the second
+    seeing_batch: int = 64  # small: on a CPU steps are what is scarce
+    words_batch: int = 128  # larger: the other captions of a batch are the wrong answers
     seeing_rate: float = 2e-3
     words_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -52,8 +54,12 @@ class Setting:
     seed: int = 0
 
 
-# as much as an hour of one core allows
-SETTINGS = {"CLIP-mini-RN": Setting(), "CLIP-mini-ViT": Setting(seeing=20, words=8, seeing_rate=7e-4, words_rate=5e-4)}
+# as much as an hour or so of one core allows each
+SETTINGS = {
+    "CLIP-mini-RN": Setting(),
+    "CLIP-mini-RN@96px": Setting(seeing=36, words=16),
+    "CLIP-mini-ViT": Setting(seeing=45, words=20, seeing_batch=32, words_batch=64, seeing_rate=1e-3, words_rate=5e-4),
+}
 
 
 class Heads(nn.Module):
@@ -75,8 +81,9 @@ class Heads(nn.Module):
 
     def loss(self, features: Tensor, facts: Tensor, joints: Tensor) -> Tensor:
         """Return the heads' loss on a batch. facts : (B, F), 0 or 1. joints : (B, J, 3), as shares of the picture."""
-        grid = self.seen if self.seen.dim() == 4 else self.seen[1:].permute(1, 2, 0).unflatten(2, (GRID, GRID))
-        cells = (torch.arange(GRID) + 0.5) / GRID
+        side = math.isqrt(len(self.seen) - 1)  # of a ViT's patches; the class token comes first
+        grid = self.seen if self.seen.dim() == 4 else self.seen[1:].permute(1, 2, 0).unflatten(2, (side, side))
+        cells = (torch.arange(grid.shape[3]) + 0.5) / grid.shape[3]
         x, y = (cells - joints[:, :, 0, None]) ** 2, (cells - joints[:, :, 1, None]) ** 2
         target = torch.exp(-(x[:, :, None, :] + y[:, :, :, None]) / (2 * 0.08**2))
         on_map = binary_cross_entropy_with_logits(self.map(grid), target)
@@ -91,14 +98,36 @@ def about_the_middle(joints: Tensor) -> Tensor:
     return torch.cat([centred[:, :, :2] / across, centred[:, :, 2:]], dim=2).flatten(1)
 
 
-def vary(pixels: Tensor, joints: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mirror half of the batch, with its joints, and change colours and contrast; pixels float (B, R, R, 3)."""
-    n = len(pixels)
-    flip = torch.rand(n, generator=generator) < 0.5
-    pixels = torch.where(flip[:, None, None, None], pixels.flip(2), pixels)
-    mirrored = joints[:, MIRRORED] * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor([1.0, 0.0, 0.0])
-    joints = torch.where(flip[:, None, None], mirrored, joints)
-    return recolour(pixels, 0.3, generator)[..., torch.randperm(3, generator=generator)], joints
+def vary(pixels: np.ndarray, joints: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return a window of each picture, float (B, size, size, 3), and the joints as shares of it, (B, J, 3).
+
+    pixels : uint8 (B, R, R, 3). Half of the pictures are mirrored, with their joints. All are shifted, turned, made larger
+    or smaller and recoloured; some get white bars, as a wide photograph has that was padded to a square.
+    """
+    flip, zoom, turn, x, y, bar = torch.rand(6, len(pixels), generator=generator)
+    sign, side, angle = torch.where(flip < 0.5, -1.0, 1.0), 0.8 + 0.45 * zoom, 0.3 * (turn - 0.5)
+    cosine, sine = side * angle.cos(), side * angle.sin()
+    # from the window to the picture, both -1 to 1 across and down
+    turned = torch.stack([sign * cosine, -sine, sign * sine, cosine], dim=1).unflatten(1, (2, 2))
+    shift = 0.2 * torch.stack([x - 0.5, y - 0.5], dim=1)[:, :, None]
+    half = pixels.shape[1] / 2
+    # OpenCV counts from the middle of the first pixel; it is ten times faster here than torch's grid_sample
+    start = turned @ torch.full((2, 1), 1 / size - 1.0) + shift + 1 - 1 / (2 * half)
+    affine = torch.cat([turned * (2 * half / size), start * half], dim=2).numpy()
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    windows = [
+        cv2.warpAffine(p, a, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        for p, a in zip(pixels, affine, strict=True)
+    ]
+    window = recolour(torch.from_numpy(np.stack(windows)), 0.3, generator)[..., torch.randperm(3, generator=generator)]
+    edge = torch.linspace(-1, 1, size).abs() > 1 - 0.3 * (bar[:, None] - 0.7).clamp(min=0) / 0.3
+    bars = torch.where(
+        (x < 0.8)[:, None, None], edge[:, :, None], edge[:, None, :]
+    )  # wide pictures are commoner than tall
+    places = torch.linalg.solve(turned, (2 * joints[:, :, :2] - 1).transpose(1, 2) - shift).transpose(1, 2)
+    joints = torch.cat([(places + 1) / 2, joints[:, :, 2:]], dim=2)
+    joints = torch.where((flip < 0.5)[:, None, None], joints[:, MIRRORED], joints)
+    return window.masked_fill(bars[..., None], 255.0), joints
 
 
 class Pretraining:
@@ -120,13 +149,14 @@ class Pretraining:
         pixels, seen, bodies = load_chunk(file)
         facts, joints = torch.from_numpy(fact_matrix(bodies)).float(), torch.from_numpy(seen)
         tokens = self._words(bodies) if self.done >= setting.seeing else None
-        steps = CHUNK // setting.batch
-        order = torch.randperm(CHUNK, generator=generator)[: steps * setting.batch].split(setting.batch)
+        batch = setting.seeing_batch if tokens is None else setting.words_batch
+        steps, size = CHUNK // batch, self.model.visual.input_resolution
+        order = torch.randperm(CHUNK, generator=generator)[: steps * batch].split(batch)
         totals = np.zeros(3)
         for number, chosen in enumerate(order):
             for group in self.optimiser.param_groups:
                 group["lr"] = self._rate(self.done + number / steps)
-            images, places = vary(torch.from_numpy(pixels[chosen.numpy()]).float(), joints[chosen], generator)
+            images, places = vary(pixels[chosen.numpy()], joints[chosen], size, generator)
             totals += self._step(normalise(images), facts[chosen], places, None if tokens is None else tokens[chosen])
         self.done += 1
         self.seconds += time.perf_counter() - start
@@ -189,7 +219,7 @@ def pretrain(name: str, setting: Setting, pool: Path, out: Path) -> Path:
     run.load(checkpoint)
     for number in range(run.done, setting.seeing + setting.words):
         seed = number % setting.chunks
-        means = run.learn(draw_chunk(pool / f"chunk_{seed:03d}.npz", seed, CHUNK, MINI[name]["image_resolution"]))
+        means = run.learn(draw_chunk(pool / f"chunk_{seed:03d}.npz", seed, CHUNK, DRAWN))
         run.save(checkpoint)
         print(f"{name}: chunk {run.done} of {setting.seeing + setting.words}, {means}", flush=True)
     state = run.model.state_dict()
@@ -206,12 +236,8 @@ def main(settings: dict[str, Setting] = SETTINGS) -> None:
     """Draw the pictures, then pre-train the variants, side by side on as many cores as there are."""
     pool, out = from_environment("DATA_DIR", "data") / "pretraining", Path(__file__).with_name("weights")
     with ProcessPoolExecutor(min(os.cpu_count(), 8), mp_context=get_context("spawn")) as executor:
-        chunks, size = (
-            max(setting.chunks for setting in settings.values()),
-            MINI[next(iter(settings))]["image_resolution"],
-        )
-        files = [pool / f"chunk_{seed:03d}.npz" for seed in range(chunks)]
-        drawn = [executor.submit(draw_chunk, file, seed, CHUNK, size) for seed, file in enumerate(files)]
+        files = [pool / f"chunk_{seed:03d}.npz" for seed in range(max(setting.chunks for setting in settings.values()))]
+        drawn = [executor.submit(draw_chunk, file, seed, CHUNK, DRAWN) for seed, file in enumerate(files)]
         for future in tqdm(drawn, desc="draw", unit="chunk", mininterval=10):
             future.result()
         for future in [executor.submit(pretrain, name, setting, pool, out) for name, setting in settings.items()]:

@@ -15,6 +15,7 @@ from yogalib.dataset.lists import SPLIT_FILES
 from yogalib.errors import BadInput
 from yogalib.paper import load_paper
 from yogalib.paths import swap_folder
+from yogalib.synthetic.look import between, pick
 from yogalib.synthetic.poses import load_poses, sample_angles
 from yogalib.synthetic.scene import draw_picture
 from yogalib.synthetic.skeleton import pose_bodies, sample_proportions
@@ -23,6 +24,7 @@ from yogalib.taxonomy import load_taxonomy
 FEWEST = 6  # pictures of the rarest class
 TEST_SHARE = 0.26  # as in the official lists
 COPIES = 0.03  # share of planted near-duplicates
+ASPECTS = {1.0: 0.3, 1.33: 0.2, 1.5: 0.28, 1.78: 0.06, 0.75: 0.08, 0.67: 0.08}  # width by height: their shares
 # read by tests alone; hidden, so that the index does not see it
 PLANTED = ".planted_duplicates.csv"
 
@@ -86,8 +88,7 @@ def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd
             kind, content, ending = _copy(pixels, encoded, rng)
         else:
             original, kind = "", ""
-            wide, high = np.round(size * rng.uniform(0.85, 1.6, 2)).astype(int).tolist()
-            pixels = draw_picture(bodies, place, postures.view[place], rng, (wide, high)).pixels
+            pixels = draw_picture(bodies, place, postures.view[place], rng, _format(size, rng)).pixels
             ending = ".png" if rng.random() < 0.08 else ".jpg"
             content = _encode(pixels, ending, int(rng.integers(75, 96)))
         path = f"{row['folder']}/{names[place]}{ending}"
@@ -97,6 +98,12 @@ def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd
         split = "test" if in_test[place] else "train"
         rows.append((path, split, f"{path},{row['l1']},{row['l2']},{number}", original, kind))
     return pd.DataFrame(rows, columns=["path", "split", "line", "original", "kind"])
+
+
+def _format(size: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw width and height: square, landscape or portrait, the shorter side about `size`."""
+    short, aspect = between(rng, 0.9, 1.25) * size, pick(rng, ASPECTS)
+    return round(short * max(aspect, 1)), round(short / min(aspect, 1))
 
 
 def _encode(pixels: np.ndarray, ending: str, quality: int) -> bytes:
