@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_1samp
 from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
 
 from yogalib import metrics
@@ -74,3 +74,19 @@ def test_confusion_is_normalised_over_predicted_columns():
 def test_one_answer_to_everything_is_marked_collapsed():
     assert metrics.collapsed(np.array([3, 3, 3]))
     assert not metrics.collapsed(np.array([3, 3, 1]))
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
+def test_interval_of_a_mean_is_that_of_the_t_test(values):
+    mean, sd, low, high = metrics.mean_interval(np.array(values))
+    assert mean == pytest.approx(np.mean(values))
+    assert low <= mean + 1e-12 and high >= mean - 1e-12
+    if sd > 1e-6:
+        expected = ttest_1samp(values, 0).confidence_interval(0.95)
+        assert (low, high) == pytest.approx((expected.low, expected.high))
+
+
+def test_one_value_has_no_interval():
+    mean, *rest = metrics.mean_interval(np.array([0.7]))
+    assert mean == 0.7
+    assert np.isnan(rest).all()

@@ -63,8 +63,13 @@ def tell(capsys, monkeypatch):
 
 def own_profile(file: Path, **tuning) -> Path:
     values = yaml.safe_load((FOLDER / "photos.yaml").read_text())
-    values["fine_tuning"] |= {"epochs": 6, "batch": 16} | tuning
     values["zero_shot"]["other_prompts"] = []
+    values["zero_shot"]["encoders"] = ["CLIP-mini-RN-random", "CLIP-mini-RN"]
+    values["split"]["repeats"] = 2
+    values["other_encoders"] = ["CLIP-mini-RN-random"]
+    values["grid"] |= {"epochs": 1, "repeats": 2, "pairs": [[1.0e-3, 1.0e-3], [1.0e-2, 1.0e-4]]}
+    values["yolo"] |= {"epochs": 2, "repeats": 2, "resolution": 32}
+    values["fine_tuning"] |= {"encoder": "CLIP-mini-RN", "epochs": 6, "batch": 16} | tuning
     file.write_text(yaml.safe_dump(values))
     return file
 
@@ -84,15 +89,15 @@ def reproduced(tmp_path_factory):
 def test_reproduce_leaves_all_that_the_contract_lists(reproduced):
     home, _, done = reproduced
     report = home / "reports" / "tiny"
-    pages = ["01_dataset", "02_zero_shot", "05_fine_tuning", "index"]
+    pages = ["01_dataset", "02_zero_shot", "04_hyperparameters", "05_fine_tuning", "07_yolo_benchmark", "index"]
     assert {path.name for path in report.iterdir()} == {f"{page}.html" for page in pages} | {
         "tables",
         "figures",
         "summary.json",
     }
-    for name in ("table_04", "table_08", "table_10", "table_a1", "table_a5"):
+    for name in ("table_04", "table_07", "table_08", "table_09", "table_10", "table_a1", "table_a5", "table_benchmark"):
         assert len(pd.read_csv(report / "tables" / f"{name}.csv"))
-    for name in ("figure_01", "figure_05", "figure_a2", "figure_a3"):
+    for name in ("figure_01", "figure_05", "figure_08", "figure_09", "figure_a2", "figure_a3"):
         assert (report / "figures" / f"{name}.svg").stat().st_size > 1000
         assert (report / "figures" / f"{name}.png").stat().st_size > 1000
     summary = json.loads((report / "summary.json").read_text())

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yogalib.dataset.splits import split_rows
+from yogalib.dataset.lists import PICKED
+from yogalib.dataset.splits import hold_out, split_rows
 from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
 from yogalib.taxonomy import load_taxonomy
@@ -69,9 +70,9 @@ def test_subset_ii_needs_a_list_and_takes_just_what_it_names(tmp_path):
     taxonomy = load_taxonomy().set_index("sanskrit")
     rows = rows_of({int(taxonomy.loc[pose, "class"]): 5 for pose in POSES})
     with pytest.raises(BadInput, match="never published"):
-        select_subset(rows, "subset_ii", tmp_path / "none.csv")
-    rows.iloc[::2][["sha256"]].to_csv(tmp_path / "picked.csv", index=False)
-    assert len(select_subset(rows, "subset_ii", tmp_path / "picked.csv")) == 15
+        select_subset(rows, "subset_ii", tmp_path)
+    rows.iloc[::2][["sha256"]].to_csv(tmp_path / PICKED, index=False)
+    assert len(select_subset(rows, "subset_ii", tmp_path)) == 15
 
 
 def test_dropped_rows_and_single_classes_make_no_subset():
@@ -79,3 +80,12 @@ def test_dropped_rows_and_single_classes_make_no_subset():
     rows.loc[rows["class"] == 2, "status"] = "too_small"
     with pytest.raises(BadInput, match="one class only"):
         select_subset(rows, "all")
+
+
+def test_held_out_part_is_a_share_of_the_training_part_and_disjoint():
+    rows = rows_of({1: 40, 2: 40, 3: 4})
+    train, held = hold_out(rows, 0.1, seed=3)
+    assert len(held) == 9  # of 84
+    assert not set(train["path"]) & set(held["path"])
+    assert len(train) + len(held) == len(rows)
+    assert set(train["class"]) == {1, 2, 3}

@@ -10,13 +10,14 @@ import pytest
 
 from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import read_split_lists
+from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
 from yogalib.synthetic.effects import WORDS
 from yogalib.synthetic.look import STYLES, sample_look
 from yogalib.synthetic.poses import load_poses, random_angles, sample_angles
 from yogalib.synthetic.render import LABEL
 from yogalib.synthetic.scene import draw, draw_picture
-from yogalib.synthetic.sheets import contact_sheet, variation_sheet
+from yogalib.synthetic.sheets import contact_sheet, sheets_of, variation_sheet
 from yogalib.synthetic.skeleton import JOINT, pose_bodies
 from yogalib.synthetic.world import FEWEST, PLANTED, class_sizes, write_world
 from yogalib.taxonomy import class_of, load_taxonomy
@@ -64,6 +65,16 @@ def test_files_differ_in_size_shape_and_kind(world):
     assert index["path"].str.endswith(".png").any() and index["path"].str.endswith(".jpg").any()
     numbers = [int(Path(path).stem) for path in index["path"] if path.startswith("Cobra")]
     assert max(numbers) > len(numbers), "numbered without a gap, unlike the link lists"
+
+
+def test_list_of_subset_ii_names_clean_pictures_of_its_poses(tmp_path):
+    folders = load_taxonomy().set_index("sanskrit")["folder"]
+    write_world(tmp_path / "six", images=60, seed=1, classes=[folders[pose] for pose in POSES], size=64)
+    index = build_index(tmp_path / "six", 64)
+    chosen, six = select_subset(index, "subset_ii", tmp_path / "six"), select_subset(index, "subset_i")
+    assert 0.5 < len(chosen) / len(six) < 1
+    assert set(chosen["path"]) < set(six["path"])
+    assert chosen["class"].nunique() == 6
 
 
 def test_class_sizes_follow_appendix_a():
@@ -176,3 +187,4 @@ def test_contact_sheets_hold_every_pose():
     assert (cells.std(axis=(1, 3, 4)) > 10).all(), "an empty cell"
     poses = list(load_poses().values())[:2]
     assert variation_sheet(poses, np.random.default_rng(0), each=10, size=40).shape == (2 * 56, 400, 3)
+    assert not list(sheets_of(None)), "a sheet of drawn poses in a report on photographs"

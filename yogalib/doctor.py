@@ -9,6 +9,7 @@ from yogalib.encoders import weights_file
 from yogalib.errors import BadInput
 from yogalib.profile import profile_names, read_profile
 from yogalib.study import Study
+from yogalib.yolo import weights_of
 
 
 def check(profile: str) -> Study:
@@ -22,14 +23,16 @@ def check(profile: str) -> Study:
     if study.profile.machine.device == "cuda":
         _ = study.device  # only then is it worth the seconds that torch takes to load
     study.subset(zero_shot.subset)
-    study.split(study.subset(tuning.subset))
+    for subset in (tuning.subset, study.profile.grid.subset):
+        study.split(study.subset(subset))
     return study
 
 
 def check_encoders(study: Study) -> None:
-    """Look for the weights of every encoder that the profile names. Raises BadInput for the first that is not there."""
-    for encoder in [*study.profile.zero_shot.encoders, study.profile.fine_tuning.encoder]:
+    """Look for the weights of every model that the profile names. Raises BadInput for the first that is not there."""
+    for encoder in study.profile.encoders:
         weights_file(encoder, study.paths.weights)
+    weights_of(study.profile.yolo, study.paths.weights)
 
 
 def examine() -> list[str]:

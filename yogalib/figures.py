@@ -118,4 +118,55 @@ def accuracy_bars(table: pd.DataFrame, by: str, chance: float) -> Figure:
     return figure
 
 
+def model_bars(table: pd.DataFrame) -> Figure:
+    """Draw several models' accuracies by level with their t-intervals. Columns as tables.over_splits."""
+    models, levels = table["model"].unique(), table["level"].unique()
+    figure, axis = plt.subplots(figsize=(7, 0.5 * len(models) + 1.3))
+    for number, (level, colour) in enumerate(zip(levels, COLOURS, strict=False)):
+        part = 100 * table[table["level"] == level].set_index("model").loc[models, ["mean", "low", "high"]]
+        place = np.arange(len(models)) + 0.22 * (number - 1)
+        spread = np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]])
+        axis.errorbar(part["mean"], place, xerr=spread, fmt="o", capsize=3, color=colour, label=level)
+    axis.set_yticks(np.arange(len(models)), models)
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images, mean of {table['splits'].max()} splits", xlim=(0, 100))
+    return figure
+
+
+def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
+    """Draw Tables 6 and 7: accuracy over the learning rate, one line per weight decay. Columns as tables.grid_table."""
+    figure, axis = plt.subplots(figsize=(6, 3))
+    for (decay, part), colour in zip(table.groupby("weight_decay"), COLOURS, strict=False):
+        mean, spread = (
+            100 * part["mean"],
+            100 * np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]]),
+        )
+        axis.errorbar(
+            part["learning_rate"],
+            mean,
+            yerr=spread,
+            marker="o",
+            capsize=3,
+            color=colour,
+            label=f"weight decay {decay:g}",
+        )
+    axis.axhline(100 * chance, linestyle=":", color="grey")
+    axis.annotate(
+        "largest class", (1, 100 * chance), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="grey"
+    )
+    axis.legend(frameon=False)
+    axis.set(xscale="log", xlabel="learning rate", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))
+    return figure
+
+
+def sheet(pixels: np.ndarray) -> Figure:
+    """Show a contact sheet, uint8 (H, W, 3), pixel for pixel."""
+    figure, axis = plt.subplots(figsize=(pixels.shape[1] / 150, pixels.shape[0] / 150))
+    axis.imshow(pixels)
+    axis.axis("off")
+    return figure
+
+
 set_style()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 from sklearn.metrics import precision_recall_fscore_support
 from statsmodels.stats.proportion import proportion_confint
 
@@ -34,6 +35,19 @@ def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Return the Wilson interval of a share of n."""
     low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
     return float(low), float(high)
+
+
+def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float, float]:
+    """Return mean, standard deviation and t-interval of one figure per split or seed, (S,); of one value, no more than itself.
+
+    Splits of one set of pictures share most of them, so the interval tells of the split's luck, not of other pictures.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, np.nan, np.nan, np.nan
+    sd = float(np.std(values, ddof=1))
+    low, high = t.interval(level, len(values) - 1, mean, sd / np.sqrt(len(values))) if sd > 0 else (mean, mean)
+    return mean, sd, float(low), float(high)
 
 
 def accuracy_by_level(probabilities: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> pd.DataFrame:

@@ -46,7 +46,8 @@ class Split(_Strict):
 
     method: Literal["stratified", "official"]
     test_share: Share
-    seed: int
+    seed: int  # of the first random split; the others follow
+    repeats: Count  # random splits that means and intervals are taken over (Table 9: 78)
 
 
 class Prompt(_Strict):
@@ -101,6 +102,29 @@ class FineTuning(_Strict):
     seed: int
 
 
+class Grid(_Strict):
+    """Tables 6 and 7: learning rate and weight decay, all else as in the full fine-tuning."""
+
+    subset: SubsetName
+    batch: Count
+    epochs: Count
+    repeats: Count  # random splits, over which each pair's mean is taken
+    pairs: list[Annotated[list[Positive], Field(min_length=2, max_length=2)]]  # learning rate, weight decay
+
+
+class Yolo(_Strict):
+    """Section 5: YOLOv8-cls, trained by ultralytics' own code on the same split."""
+
+    model: str  # yolov8n-cls.yaml: a shape, from random weights; yolov8x-cls.pt: published weights
+    resolution: Count
+    batch: Count
+    epochs: Count
+    learning_rate: Positive
+    validation_share: Share  # of the training images, which choose the epoch
+    repeats: Count  # random splits
+    seed: int
+
+
 class Machine(_Strict):
     """Where the numbers are made. The number of threads decides the last bits of a sum."""
 
@@ -119,7 +143,15 @@ class Profile(_Strict):
     split: Split
     zero_shot: ZeroShot
     fine_tuning: FineTuning
+    other_encoders: list[str]  # fine-tuned on the same splits, to hold beside fine_tuning.encoder
+    grid: Grid
+    yolo: Yolo
     machine: Machine
+
+    @property
+    def encoders(self) -> list[str]:
+        """All encoders that the study opens, each once."""
+        return list(dict.fromkeys([*self.zero_shot.encoders, self.fine_tuning.encoder, *self.other_encoders]))
 
 
 def profile_names() -> list[str]:

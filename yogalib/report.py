@@ -10,6 +10,7 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
+from yogalib.dataset.lists import PICKED
 from yogalib.errors import BadInput
 from yogalib.paths import ROOT, swap_folder, write_whole
 from yogalib.study import Study
@@ -30,6 +31,7 @@ def write_inputs(study: Study) -> None:
     index = study.index[["path", "sha256", "class", "split", "status"]]
     shared = [path.read_bytes() for path in [*code, ROOT / "requirements.lock"]]
     shared += [study.profile.model_dump_json().encode(), index.to_csv().encode(), _weights_stamp(study).encode()]
+    shared += [file.read_bytes() for file in [study.folder / PICKED] if file.is_file()]
     for notebook in NOTEBOOKS:
         digest = sha256(b"\0".join([*shared, (ROOT / "notebooks" / f"{notebook}.ipynb").read_bytes()])).hexdigest()
         file = study.paths.build / f"{notebook}.inputs"
@@ -40,8 +42,7 @@ def write_inputs(study: Study) -> None:
 def _weights_stamp(study: Study) -> str:
     from yogalib.encoders import weights_file
 
-    names = [*study.profile.zero_shot.encoders, study.profile.fine_tuning.encoder]
-    files = [weights_file(name, study.paths.weights) for name in names]
+    files = [weights_file(name, study.paths.weights) for name in study.profile.encoders]
     return repr([(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file])
 
 

@@ -111,11 +111,16 @@ def _make(partial: Path, folder: Path, config: dict, make: Callable[[Path], None
 
 
 def save_predictions(
-    folder: Path, rows: pd.DataFrame, classes: np.ndarray, probabilities: np.ndarray, cosine: np.ndarray
+    folder: Path,
+    rows: pd.DataFrame,
+    classes: np.ndarray,
+    probabilities: np.ndarray,
+    cosine: np.ndarray | None = None,  # a model without prompts has none
 ) -> None:
     """Write predictions.parquet: every metric and figure is computed from it, without training again."""
-    names = [f"p_{number}" for number in classes] + [f"cosine_{number}" for number in classes]
-    table = pd.DataFrame(np.hstack([probabilities, cosine]), columns=names)
+    parts = {"p": probabilities} | ({} if cosine is None else {"cosine": cosine})
+    names = [f"{kind}_{number}" for kind in parts for number in classes]
+    table = pd.DataFrame(np.hstack(list(parts.values())), columns=names)
     about = rows[["path", "sha256", "class"]].reset_index(drop=True)
     pd.concat([about, table], axis=1).to_parquet(folder / "predictions.parquet")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from filelock import FileLock
 from yogalib.dataset.cache import decoded, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import data_hash, describe_dropped, refresh_index
-from yogalib.dataset.splits import split_rows
+from yogalib.dataset.splits import hold_out, split_rows
 from yogalib.dataset.subsets import select_subset
 from yogalib.errors import BadInput
 from yogalib.paths import Paths, from_environment, write_whole
@@ -102,7 +103,7 @@ class Study:
 
     def subset(self, name: str) -> pd.DataFrame:
         """Return the kept rows of a subset: `all`, `subset_i` or `subset_ii`."""
-        return select_subset(self.index, name)
+        return select_subset(self.index, name, self.folder)
 
     def split(self, rows: pd.DataFrame, seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return training and test rows as the profile parts them; `seed` draws another random split."""
@@ -175,6 +176,66 @@ class Study:
         if keep_weights:
             mark_last(run)
         return run
+
+    def fine_tune_splits(self, encoder: str | None = None) -> list[Run]:
+        """Fine-tune on each of the profile's random splits (Table 9); the first is the profile's own and keeps its weights."""
+        changes = {} if encoder is None else {"encoder": encoder}
+        first = self.fine_tune(keep_weights=encoder is None, **changes)
+        return [first, *(self.fine_tune(seed, **changes) for seed in self.split_seeds()[1:])]
+
+    def tune(self, learning_rate: float, weight_decay: float, split_seed: int) -> Run:
+        """Fine-tune with one pair of the grid (Tables 6 and 7)."""
+        grid, optimiser = self.profile.grid, self.profile.fine_tuning.optimiser
+        pair = optimiser.model_copy(update={"learning_rate": learning_rate, "weight_decay": weight_decay})
+        return self.fine_tune(split_seed, subset=grid.subset, batch=grid.batch, epochs=grid.epochs, optimiser=pair)
+
+    def split_seeds(self, repeats: int | None = None) -> list[int]:
+        """Return the seeds of the profile's random splits, or of the first `repeats` of them; the official split is one."""
+        split = self.profile.split
+        count = 1 if split.method == "official" else repeats or split.repeats
+        return [split.seed + number for number in range(count)]
+
+    def linear(self, split_seed: int | None = None) -> Run:
+        """Fit a linear model on the pixels of the same training part (yogalib.baselines), and keep it as a run."""
+        from yogalib.baselines import SIDE, linear_on_pixels
+
+        rows = self.subset(self.profile.fine_tuning.subset)
+        train, test = self.split(rows, split_seed)
+        config = self._answers("linear_on_pixels", train, test) | {"fit": self.profile.data.fit}
+
+        def make(folder: Path) -> None:
+            labels = np.searchsorted(config["classes"], train["class"])
+            answers = linear_on_pixels(self.pixels(train, 2 * SIDE), labels, self.pixels(test, 2 * SIDE))
+            save_predictions(folder, test, np.array(config["classes"]), answers)
+            pd.DataFrame(columns=["epoch"]).to_csv(folder / "history.csv", index=False)
+
+        return stored_run(self.paths.runs, config, make)
+
+    def yolo(self, split_seed: int | None = None) -> Run:
+        """Train YOLOv8-cls on the same training part (section 5), and keep it as a run; its history is of the validation part."""
+        from yogalib.yolo import train_yolo, weights_of
+
+        settings, split = self.profile.yolo, self.profile.split
+        start = weights_of(settings, self.paths.weights)
+        train, test = self.split(self.subset(self.profile.fine_tuning.subset), split_seed)
+        seed = split.seed if split_seed is None else split_seed
+        parts = dict(zip(("train", "val"), hold_out(train, settings.validation_share, seed), strict=True))
+        config = self._answers("yolo", train, test) | {"settings": settings.model_dump(exclude={"repeats"})}
+
+        def make(folder: Path) -> None:
+            with tempfile.TemporaryDirectory(dir=folder) as work:
+                answers, history = train_yolo(
+                    {**parts, "test": test}, self.folder, settings, start, str(self.device.torch), Path(work)
+                )
+            history.to_csv(folder / "history.csv", index=False)
+            save_predictions(folder, test, np.array(config["classes"]), answers)
+
+        return stored_run(self.paths.runs, config, make)
+
+    def _answers(self, kind: str, train: pd.DataFrame, test: pd.DataFrame) -> dict:
+        """Return what decides the run of a model that knows no prompts, but for its own settings."""
+        classes = sorted(int(number) for number in test["class"].unique())
+        return {"kind": kind, "code": CODE, "train": data_hash(train), "test": data_hash(test), "classes": classes}
 
     def _config(self, kind: str, encoder, test: pd.DataFrame, prompt: Prompt) -> dict:
         classes = sorted(int(number) for number in test["class"].unique())

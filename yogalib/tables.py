@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
-from yogalib.metrics import superclass_confusion, top_k, weighted_scores, wilson
+from yogalib.metrics import at_level, collapsed, mean_interval, superclass_confusion, top_k, weighted_scores, wilson
 from yogalib.paper import load_paper
 from yogalib.prompts import class_names
 from yogalib.runs import Run
@@ -69,6 +69,37 @@ def prompt_accuracy(runs: dict[tuple[str, str], Run]) -> pd.DataFrame:
     tables = [zero_shot_accuracy({encoder: run}).assign(words=words) for (encoder, words), run in runs.items()]
     table = pd.concat(tables, ignore_index=True)
     return table[["encoder", "words", *table.columns.drop(["encoder", "words"])]]
+
+
+def over_splits(runs: dict[str, list[Run]]) -> pd.DataFrame:
+    """Return Table 9 for one or more models: top-1 at each level over random splits.
+
+    runs : model to one run per split. Columns: model, level, mean, sd, low, high (t-interval; empty for one split), splits, n (test
+    pictures of one split).
+    """
+    rows = []
+    for model, group in runs.items():
+        for level in (1, 2, 3):
+            scores = [
+                top_k(*at_level(run.probabilities, run.labels, run.classes, level)[:2], 1).mean() for run in group
+            ]
+            rows.append((model, f"L{level}", *mean_interval(scores), len(group), len(group[0].labels)))
+    return pd.DataFrame(rows, columns=["model", "level", "mean", "sd", "low", "high", "splits", "n"])
+
+
+def grid_table(runs: dict[tuple[float, float], list[Run]]) -> pd.DataFrame:
+    """Return Tables 6 and 7: top-1 by learning rate and weight decay, over random splits.
+
+    runs : (learning rate, weight decay) to one run per split. Columns: learning_rate, weight_decay, mean, sd, low, high, splits,
+    collapsed (splits in which the model gives one answer to everything), n.
+    """
+    rows = []
+    for pair, group in runs.items():
+        scores = [(run.predicted == run.labels).mean() for run in group]
+        fallen = sum(collapsed(run.predicted) for run in group)
+        rows.append((*pair, *mean_interval(scores), len(group), fallen, len(group[0].labels)))
+    columns = ["learning_rate", "weight_decay", "mean", "sd", "low", "high", "splits", "collapsed", "n"]
+    return pd.DataFrame(rows, columns=columns).sort_values(columns[:2], ignore_index=True)
 
 
 def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:

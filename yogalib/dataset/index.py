@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from yogalib.dataset.images import inspect_image
-from yogalib.dataset.lists import LINK_FOLDER, SPLIT_FILES, has_split_lists, read_split_lists
+from yogalib.dataset.lists import LINK_FOLDER, PICKED, SPLIT_FILES, has_split_lists, read_split_lists
 from yogalib.errors import BadInput
 from yogalib.paths import write_whole
 from yogalib.taxonomy import class_of
@@ -71,13 +71,13 @@ def _drop(index: pd.DataFrame, where: pd.Series, status: str, detail: pd.Series 
 
 
 def _walk(folder: Path) -> pd.DataFrame:
-    """Return path, file, label, bytes and mtime of every file under the folder, the official lists themselves left out."""
+    """Return path, file, label, bytes and mtime of every file under the folder, the lists themselves left out."""
     rows = []
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != LINK_FOLDER)
         label = class_of(Path(parent).name) if Path(parent) != folder else None
         for name in sorted(files):
-            if name.startswith(".") or name in SPLIT_FILES.values():
+            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED):
                 continue
             file = Path(parent, name)
             stat = file.stat() if file.exists() else None  # a dangling link is a row too

@@ -8,6 +8,8 @@ from yogalib.errors import BadInput
 from yogalib.taxonomy import class_of, load_taxonomy
 
 SPLIT_FILES = {"train": "yoga_train.txt", "test": "yoga_test.txt"}
+# Subset II's hand-picked list was never published; a file of this name holds the sha256 of each image of a list of one's own
+PICKED = "subset_ii.csv"
 LINK_FOLDER = "yoga_dataset_links"
 
 

@@ -33,6 +33,12 @@ def split_rows(rows: pd.DataFrame, method: str, test_share: float, seed: int) ->
     return train, test
 
 
+def hold_out(rows: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the training rows less a validation part, and that part; a class of few pictures may have none in it."""
+    held = _stratified(rows, share, seed)
+    return rows[~held], rows[held]
+
+
 def _stratified(rows: pd.DataFrame, test_share: float, seed: int) -> np.ndarray:
     counts = rows["class"].value_counts()
     if counts.min() < 2:

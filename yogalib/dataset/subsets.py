@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from yogalib.dataset.lists import PICKED
 from yogalib.errors import BadInput
 from yogalib.taxonomy import load_taxonomy
 
 POSES = ["Dhanurasana", "Ustrasana", "Salamba Sarvangasana", "Utkatasana", "Marjaryasana", "Balasana"]
-# The paper's hand-picked list was never published; this file holds the sha256 of each image of a list of one's own.
-SUBSET_II_LIST = Path(__file__).parents[1] / "subsets" / "subset_ii.csv"
+SHIPPED = Path(__file__).parents[1] / "subsets" / PICKED
 
 
-def select_subset(index: pd.DataFrame, name: str, picked: Path = SUBSET_II_LIST) -> pd.DataFrame:
+def select_subset(index: pd.DataFrame, name: str, folder: Path | None = None) -> pd.DataFrame:
     """Return the kept rows of a subset, sorted by path.
 
-    name : `all`; `subset_i`, the six poses unfiltered; `subset_ii`, those of the six whose sha256 stands in the file
-    `picked` (CSV with the column sha256).
+    name : `all`; `subset_i`, the six poses unfiltered; `subset_ii`, those of the six whose sha256 stands in PICKED (CSV, column
+    sha256), in `folder` or in yogalib's own subsets/.
 
     Raises BadInput when a class of the subset has no image, or Subset II has no list.
     """
@@ -27,12 +27,13 @@ def select_subset(index: pd.DataFrame, name: str, picked: Path = SUBSET_II_LIST)
     six = taxonomy[taxonomy["sanskrit"].isin(POSES)]["class"]
     rows = rows[rows["class"].isin(six)]
     if name == "subset_ii":
-        if not picked.is_file():
+        lists = [file for file in (folder and folder / PICKED, SHIPPED) if file and file.is_file()]
+        if not lists:
             raise BadInput(
-                f"subset_ii needs a hand-picked list, and the paper's was never published: put one at {picked} "
-                "(CSV, column sha256), or use subset_i"
+                f"subset_ii needs a hand-picked list, and the paper's was never published: put a {PICKED} (column sha256) "
+                "beside the class folders, or use subset_i"
             )
-        rows = rows[rows["sha256"].isin(pd.read_csv(picked)["sha256"])]
+        rows = rows[rows["sha256"].isin(pd.read_csv(lists[0])["sha256"])]
     return _not_empty(rows, name, six)
 
 

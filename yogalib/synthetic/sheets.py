@@ -1,10 +1,12 @@
 """Contact sheets: all poses drawn alike, and one pose drawn in many ways."""
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
+from yogalib.profile import Synthetic
 from yogalib.synthetic.poses import Pose, load_poses, sample_angles
 from yogalib.synthetic.scene import draw, draw_plain
 from yogalib.synthetic.skeleton import pose_bodies
@@ -28,13 +30,15 @@ def contact_sheet(size: int = 150, columns: int = 10) -> np.ndarray:
     return _grid(pictures, names, columns)
 
 
-def variation_sheet(poses: list[Pose], rng: np.random.Generator, each: int = 20, size: int = 128) -> np.ndarray:
-    """Return `each` random pictures of every given pose, ten to a line, each pose's under its folder's name."""
-    pictures, names = [], []
+def variation_sheet(
+    poses: list[Pose], rng: np.random.Generator, each: int = 20, size: int = 128, columns: int = 10
+) -> np.ndarray:
+    """Return `each` random pictures of every given pose, each pose's under its Sanskrit name."""
+    pictures, names, sanskrit = [], [], load_taxonomy().set_index("folder")["sanskrit"]
     for pose in poses:
         pictures += list(draw(sample_angles(pose, rng, each), rng, size))
-        names += [pose.folder if place == 0 else "" for place in range(each)]
-    return _grid(pictures, names, 10)
+        names += [sanskrit[pose.folder] if place == 0 else "" for place in range(each)]
+    return _grid(pictures, names, columns)
 
 
 def _grid(pictures: list[np.ndarray], names: list[str], columns: int) -> np.ndarray:
@@ -49,3 +53,22 @@ def _grid(pictures: list[np.ndarray], names: list[str], columns: int) -> np.ndar
         below = (x + 2, y + size + _CAPTION - 5)
         cv2.putText(sheet, ascii_name, below, cv2.FONT_HERSHEY_SIMPLEX, letters, (0, 0, 0), 1, cv2.LINE_AA)
     return sheet
+
+
+# told apart by small things, or seen from many sides
+VARIED = ("Tree_Pose_or_Vrksasana_", "Warrior_I_Pose_or_Virabhadrasana_I_", "Boat_Pose_or_Paripurna_Navasana_", "Bridge_Pose_or_Setu_Bandha_Sarvangasana_", "Crane_(Crow)_Pose_or_Bakasana_")  # fmt: skip
+
+
+def sheets_of(synthetic: Synthetic | None) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Yield the sheets of a drawn world: the figure's name, its pixels and its caption; nothing for real pictures."""
+    if synthetic is None:
+        return
+    yield (
+        "figure_contact_sheet",
+        contact_sheet(110, 12),
+        "All 82 poses in the same clothes and light, plain variant, average body.",
+    )
+    varied = variation_sheet(
+        [load_poses()[folder] for folder in VARIED], np.random.default_rng(synthetic.seed), size=72, columns=20
+    )
+    yield "figure_variations", varied, f"Twenty random pictures of each of {len(VARIED)} poses, as they come."

@@ -3,6 +3,7 @@
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from yogalib.dataset.lists import SPLIT_FILES
+from yogalib.dataset.lists import PICKED, SPLIT_FILES
+from yogalib.dataset.subsets import POSES
 from yogalib.errors import BadInput
 from yogalib.paper import load_paper
 from yogalib.paths import swap_folder
-from yogalib.synthetic.look import between, pick
+from yogalib.synthetic.look import STYLE_SHARES, between, pick
 from yogalib.synthetic.poses import load_poses, sample_angles
 from yogalib.synthetic.scene import draw_picture
 from yogalib.synthetic.skeleton import pose_bodies, sample_proportions
@@ -25,6 +27,7 @@ FEWEST = 6  # pictures of the rarest class
 TEST_SHARE = 0.26  # as in the official lists
 COPIES = 0.03  # share of planted near-duplicates
 ASPECTS = {1.0: 0.3, 1.33: 0.2, 1.5: 0.28, 1.78: 0.06, 0.75: 0.08, 0.67: 0.08}  # width by height: their shares
+CLEAN_STYLES = ("photo", "flat")  # what Subset II's curators would keep
 # read by tests alone; hidden, so that the index does not see it
 PLANTED = ".planted_duplicates.csv"
 
@@ -42,7 +45,8 @@ def write_world(out: Path, images: int, seed: int, classes: list[str] | None = N
     """Write about `images` pictures of the 82 poses, or of the given folders' poses, and the split lists, into `out`.
 
     Each class is drawn from a seed of its own, so the same seed gives the same bytes however many processes draw. Among
-    the pictures are copies of others, changed as copies on the web are; PLANTED says which.
+    the pictures are copies of others, changed as copies on the web are; PLANTED says which. A list of clean pictures of the
+    six poses of Subset II lies beside them, as the paper's authors picked one by hand.
 
     Raises BadInput when `out` is there already, or a class is unknown.
     """
@@ -65,11 +69,15 @@ def write_world(out: Path, images: int, seed: int, classes: list[str] | None = N
         (partial / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     copies = rows.loc[rows["original"] != "", ["path", "original", "kind"]]
     copies.to_csv(partial / PLANTED, index=False)
+    rows.loc[rows["picked"], ["sha256"]].to_csv(partial / PICKED, index=False)
     swap_folder(partial, out)
 
 
 def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd.DataFrame:
-    """Write one class and return its rows: path, split, line (of the split list), original and kind (of copies)."""
+    """Write one class and return its rows.
+
+    Columns: path, split, line (of the split list), original and kind (of copies), picked (for Subset II), sha256.
+    """
     cv2.setNumThreads(1)
     row = load_taxonomy().loc[number]
     rng = np.random.default_rng([seed, number])
@@ -88,7 +96,8 @@ def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd
             kind, content, ending = _copy(pixels, encoded, rng)
         else:
             original, kind = "", ""
-            pixels = draw_picture(bodies, place, postures.view[place], rng, _format(size, rng)).pixels
+            style = pick(rng, STYLE_SHARES)
+            pixels = draw_picture(bodies, place, postures.view[place], rng, _format(size, rng), style).pixels
             ending = ".png" if rng.random() < 0.08 else ".jpg"
             content = _encode(pixels, ending, int(rng.integers(75, 96)))
         path = f"{row['folder']}/{names[place]}{ending}"
@@ -96,8 +105,10 @@ def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd
             drawn.append((path, pixels, (content, ending)))
         (out / path).write_bytes(content)
         split = "test" if in_test[place] else "train"
-        rows.append((path, split, f"{path},{row['l1']},{row['l2']},{number}", original, kind))
-    return pd.DataFrame(rows, columns=["path", "split", "line", "original", "kind"])
+        line = f"{path},{row['l1']},{row['l2']},{number}"
+        picked = row["sanskrit"] in POSES and not original and style in CLEAN_STYLES
+        rows.append((path, split, line, original, kind, picked, sha256(content).hexdigest()))
+    return pd.DataFrame(rows, columns=["path", "split", "line", "original", "kind", "picked", "sha256"])
 
 
 def _format(size: int, rng: np.random.Generator) -> tuple[int, int]:
