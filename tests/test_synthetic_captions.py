@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.captions import BASES, FACTS, LEADS, captions, facts_of, pose_descriptions
 from yogalib.synthetic.poses import load_poses, random_angles
-from yogalib.synthetic.skeleton import mirror, pose_bodies
+from yogalib.synthetic.skeleton import mirror
 from yogalib.taxonomy import load_taxonomy
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.poses import load_poses, random_angles, sample_angles
 from yogalib.synthetic.skeleton import (
     ANGLE,
@@ -23,7 +24,6 @@ from yogalib.synthetic.skeleton import (
     Postures,
     average_proportions,
     mirror,
-    pose_bodies,
     sample_proportions,
 )
 

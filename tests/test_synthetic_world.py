@@ -12,13 +12,14 @@ from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import read_split_lists
 from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.effects import WORDS
 from yogalib.synthetic.look import STYLES, sample_look
 from yogalib.synthetic.poses import load_poses, random_angles, sample_angles
 from yogalib.synthetic.render import LABEL
 from yogalib.synthetic.scene import draw, draw_picture
 from yogalib.synthetic.sheets import contact_sheet, sheets_of, variation_sheet
-from yogalib.synthetic.skeleton import JOINT, pose_bodies
+from yogalib.synthetic.skeleton import JOINT
 from yogalib.synthetic.world import FEWEST, PLANTED, class_sizes, write_world
 from yogalib.taxonomy import class_of, load_taxonomy
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.poses import load_poses
-from yogalib.synthetic.skeleton import JOINT, Bodies, pose_bodies
+from yogalib.synthetic.skeleton import JOINT, Bodies
 
 LEADS = ("a person", "a woman", "a man", "someone", "a photo of a person", "a drawing of a person", "a figure", "image of a person", "")  # fmt: skip
 # fact -> its phrasings, the plainest first. What bears the body comes first: each body has just one of these.

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from yogalib.paths import write_whole
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.poses import random_angles
 from yogalib.synthetic.scene import draw_picture
-from yogalib.synthetic.skeleton import Bodies, pose_bodies, sample_proportions
+from yogalib.synthetic.skeleton import Bodies, sample_proportions
 
 FIELDS = ("joints", "radius", "face", "chest_front", "pelvis_front")
 

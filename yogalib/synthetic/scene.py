@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.camera import Camera, View, look_at, sample_camera
 from yogalib.synthetic.effects import develop, write_words
 from yogalib.synthetic.look import Look, between, colour, sample_look, scaled
 from yogalib.synthetic.places import draw_place
 from yogalib.synthetic.render import SUPERSAMPLE, Layer, render
-from yogalib.synthetic.skeleton import JOINT, PARENTS, Bodies, Postures, pose_bodies, sample_proportions
+from yogalib.synthetic.skeleton import JOINT, PARENTS, Bodies, Postures, sample_proportions
 
 _BONES = tuple((JOINT[name], JOINT[parent]) for name, parent in PARENTS.items())
 

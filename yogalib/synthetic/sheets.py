@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from yogalib.profile import Synthetic
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.poses import Pose, load_poses, sample_angles
 from yogalib.synthetic.scene import draw, draw_plain
-from yogalib.synthetic.skeleton import pose_bodies
 from yogalib.taxonomy import load_taxonomy
 
 _CAPTION = 16  # pixels under a picture

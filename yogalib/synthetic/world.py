@@ -17,10 +17,11 @@ from yogalib.dataset.subsets import POSES
 from yogalib.errors import BadInput
 from yogalib.paper import load_paper
 from yogalib.paths import swap_folder
+from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.look import STYLE_SHARES, between, pick
 from yogalib.synthetic.poses import load_poses, sample_angles
 from yogalib.synthetic.scene import draw_picture
-from yogalib.synthetic.skeleton import pose_bodies, sample_proportions
+from yogalib.synthetic.skeleton import sample_proportions
 from yogalib.taxonomy import load_taxonomy
 
 FEWEST = 6  # pictures of the rarest class
