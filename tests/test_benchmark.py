@@ -15,7 +15,7 @@ from yogalib.baselines import linear_on_pixels
 from yogalib.errors import BadInput
 from yogalib.profile import read_profile
 from yogalib.study import Study
-from yogalib.tables import grid_table, over_splits
+from yogalib.tables import over_splits, small_table
 from yogalib.yolo import link_pictures, weights_of
 
 
@@ -111,7 +111,9 @@ def test_table_over_splits_gives_mean_and_spread_at_each_level():
 
 def test_grid_counts_the_runs_that_collapsed():
     good, fallen = Answers([0, 1, 2, 2], [0, 1, 2, 0]), Answers([1, 1, 1, 1], [0, 1, 2, 0])
-    table = grid_table({(1e-2, 1e-3): [fallen, fallen], (1e-3, 1e-3): [good, fallen]})
+    table = small_table(
+        {(1e-3, 1e-3): [good, fallen], (1e-2, 1e-3): [fallen, fallen]}, ["learning_rate", "weight_decay"]
+    )
     assert table["learning_rate"].tolist() == [1e-3, 1e-2]
     assert table["collapsed"].tolist() == [1, 2]
     assert table["mean"].tolist() == pytest.approx([0.5, 0.25])

@@ -1,10 +1,12 @@
 """Metrics against independent references."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, ttest_1samp
+from scipy.stats import binomtest, ttest_1samp, ttest_rel
 from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
 
 from yogalib import metrics
@@ -90,3 +92,34 @@ def test_one_value_has_no_interval():
     mean, *rest = metrics.mean_interval(np.array([0.7]))
     assert mean == 0.7
     assert np.isnan(rest).all()
+
+
+def test_paired_difference_without_overlap_is_the_paired_t_test():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.random(12), rng.random(12)
+    expected = ttest_rel(ours, theirs)
+    low, high = expected.confidence_interval(0.95)
+    found = metrics.paired_difference(ours, theirs, test_share=0.0)
+    assert found == pytest.approx((np.mean(ours - theirs), low, high, expected.pvalue))
+    wider = metrics.paired_difference(ours, theirs, test_share=0.2)
+    assert wider[1] < low and wider[2] > high
+
+
+def test_mcnemar_is_the_binomial_test_of_the_pictures_on_which_two_models_differ():
+    ours = np.array([True] * 9 + [False] * 2 + [True] * 30)
+    theirs = np.array([False] * 9 + [True] * 2 + [True] * 30)
+    assert metrics.mcnemar_p(ours, theirs) == pytest.approx(binomtest(2, 11).pvalue)
+    assert metrics.mcnemar_p(ours, ours) == 1
+
+
+def test_calibration_error_is_torchmetrics_definition():
+    probabilities, labels = random_answers(4, 500, seed=9)
+    confidence, hit = probabilities.max(1), probabilities.argmax(1) == labels
+    edges = np.linspace(0, 1, 11)
+    expected = 0.0
+    for low, high in pairwise(edges):
+        inside = (confidence >= low) & (confidence < high)
+        if inside.any():
+            expected += inside.mean() * abs(hit[inside].mean() - confidence[inside].mean())
+    assert metrics.calibration_error(probabilities, labels, bins=10) == pytest.approx(expected)
+    assert metrics.calibration_error(np.eye(4)[labels], labels) == 0

@@ -67,7 +67,12 @@ def own_profile(file: Path, **tuning) -> Path:
     values["zero_shot"]["encoders"] = ["CLIP-mini-RN-random", "CLIP-mini-RN"]
     values["split"]["repeats"] = 2
     values["other_encoders"] = ["CLIP-mini-RN-random"]
-    values["grid"] |= {"epochs": 1, "repeats": 2, "pairs": [[1.0e-3, 1.0e-3], [1.0e-2, 1.0e-4]]}
+    values["small_runs"] |= {
+        "epochs": 1,
+        "repeats": 2,
+        "pairs": [[1.0e-3, 1.0e-3], [1.0e-2, 1.0e-4]],
+        "per_class": [1, 4],
+    }
     values["yolo"] |= {"epochs": 2, "repeats": 2, "resolution": 32}
     values["fine_tuning"] |= {"encoder": "CLIP-mini-RN", "epochs": 6, "batch": 16} | tuning
     file.write_text(yaml.safe_dump(values))

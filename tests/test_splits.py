@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yogalib.dataset.lists import PICKED
-from yogalib.dataset.splits import hold_out, split_rows
+from yogalib.dataset.splits import draw_per_class, hold_out, split_rows
 from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
 from yogalib.taxonomy import load_taxonomy
@@ -89,3 +89,12 @@ def test_held_out_part_is_a_share_of_the_training_part_and_disjoint():
     assert not set(train["path"]) & set(held["path"])
     assert len(train) + len(held) == len(rows)
     assert set(train["class"]) == {1, 2, 3}
+
+
+def test_draw_per_class_is_even_nested_and_takes_all_of_a_small_class():
+    rows = rows_of({1: 30, 2: 30, 3: 5})
+    few, more = draw_per_class(rows, 4, seed=1), draw_per_class(rows, 8, seed=1)
+    assert few["class"].value_counts().to_dict() == {1: 4, 2: 4, 3: 4}
+    assert more["class"].value_counts().to_dict() == {1: 8, 2: 8, 3: 5}
+    assert set(few["path"]) < set(more["path"])
+    assert set(few["path"]) != set(draw_per_class(rows, 4, seed=2)["path"])

@@ -55,17 +55,20 @@ def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8
     return figure
 
 
-def learning_curve(history: pd.DataFrame, n: int, chance: float) -> Figure:
-    """Draw Fig. 5: top-1 on the test part (n pictures) after each epoch, with its Wilson band and the loss beside it."""
+def learning_curve(
+    history: pd.DataFrame, n: int, chance: float, part: str = "test", loss: str = "contrastive"
+) -> Figure:
+    """Draw Figs. 5 and 8: top-1 on n pictures of a part after each epoch, with its Wilson band, and the training loss beside it."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
     low, high = np.array([wilson(round(top1 * n), n) for top1 in history["top1"]]).T
     left.plot(history["epoch"], 100 * history["top1"], marker="o", markersize=3)
     left.fill_between(history["epoch"], 100 * low, 100 * high, alpha=0.2)
     left.axhline(100 * chance, linestyle=":", color="grey")
     left.annotate("largest class", (history["epoch"].iloc[-1], 100 * chance), ha="right", va="bottom", color="grey")
-    left.set(xlabel="epoch", ylabel=f"top-1, % of {n} test images", ylim=(0, 102))
+    left.set(xlabel="epoch", ylabel=f"top-1, % of {n} {part} images", ylim=(0, 102))
     right.plot(history["epoch"], history["loss"], marker="o", markersize=3, color=COLOURS[1])
-    right.set(xlabel="epoch", ylabel="contrastive loss, training part", ylim=(0, None))
+    right.set(xlabel="epoch", ylabel=f"{loss} loss, training part")
+    right.set_ylim(0, 1.1 * history["loss"].max())
     return figure
 
 
@@ -136,7 +139,7 @@ def model_bars(table: pd.DataFrame) -> Figure:
 
 
 def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
-    """Draw Tables 6 and 7: accuracy over the learning rate, one line per weight decay. Columns as tables.grid_table."""
+    """Draw Tables 6 and 7: accuracy over the learning rate, one line per weight decay. Columns as tables.small_table."""
     figure, axis = plt.subplots(figsize=(6, 3))
     for (decay, part), colour in zip(table.groupby("weight_decay"), COLOURS, strict=False):
         mean, spread = (
@@ -158,6 +161,56 @@ def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
     )
     axis.legend(frameon=False)
     axis.set(xscale="log", xlabel="learning rate", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))
+    return figure
+
+
+def grid_map(table: pd.DataFrame) -> Figure:
+    """Draw Tables 6 and 7 as a map, learning rate by weight decay. Columns as tables.small_table."""
+    shape = {"index": "weight_decay", "columns": "learning_rate"}
+    means, fallen = 100 * table.pivot(**shape, values="mean"), table.pivot(**shape, values="collapsed")
+    marks = means.map("{:.0f}".format) + fallen.gt(0).replace({True: "*", False: ""})
+    figure, axis = plt.subplots(figsize=(1.5 + 0.8 * means.shape[1], 1.2 + 0.6 * means.shape[0]))
+    sns.heatmap(
+        means,
+        annot=marks,
+        fmt="",
+        vmin=0,
+        vmax=100,
+        cmap="cividis",
+        mask=means.isna(),
+        cbar_kws={"label": "top-1, %"},
+        ax=axis,
+    )
+    axis.set(xlabel="learning rate", ylabel="weight decay")
+    axis.set_xticklabels([f"{value:g}" for value in means.columns])
+    axis.set_yticklabels([f"{value:g}" for value in means.index], rotation=0)
+    return figure
+
+
+def setting_bars(table: pd.DataFrame, by: str) -> Figure:
+    """Draw means over splits with their t-intervals, one line per setting. Columns: `by` and those of tables.small_table."""
+    figure, axis = plt.subplots(figsize=(7, 0.45 * len(table) + 1.1))
+    spread = 100 * np.nan_to_num([table["mean"] - table["low"], table["high"] - table["mean"]])
+    axis.errorbar(100 * table["mean"], table[by], xerr=spread, fmt="o", capsize=3)
+    axis.invert_yaxis()
+    axis.margins(y=0.3)
+    axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images", xlim=(0, 102))
+    return figure
+
+
+def size_curve(table: pd.DataFrame, chance: float) -> Figure:
+    """Draw accuracy over training images per class, with its t-intervals. Columns: per_class and those of tables.small_table."""
+    figure, axis = plt.subplots(figsize=(6, 3))
+    sizes = table["per_class"].astype(int)
+    spread = 100 * np.nan_to_num([table["mean"] - table["low"], table["high"] - table["mean"]])
+    axis.errorbar(sizes, 100 * table["mean"], yerr=spread, marker="o", capsize=3)
+    axis.axhline(100 * chance, linestyle=":", color="grey")
+    axis.annotate(
+        "chance", (1, 100 * chance), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="grey"
+    )
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(sizes, sizes)
+    axis.set(xlabel="training images per class", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))
     return figure
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 from sklearn.metrics import precision_recall_fscore_support
+from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from yogalib.taxonomy import parents
@@ -48,6 +49,40 @@ def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float
     sd = float(np.std(values, ddof=1))
     low, high = t.interval(level, len(values) - 1, mean, sd / np.sqrt(len(values))) if sd > 0 else (mean, mean)
     return mean, sd, float(low), float(high)
+
+
+def paired_difference(ours: np.ndarray, theirs: np.ndarray, test_share: float) -> tuple[float, float, float, float]:
+    """Compare two models over the same random splits: mean difference, its 95 % interval (low, high), p-value.
+
+    ours, theirs : accuracies (S,), split by split. Random splits share their pictures, so the variance of the mean is
+    corrected by the share of test to training pictures (Nadeau and Bengio 2003, "Inference for the Generalization Error").
+    """
+    difference = np.asarray(ours) - np.asarray(theirs)
+    mean, s = float(difference.mean()), len(difference)
+    if s < 2:
+        return mean, np.nan, np.nan, np.nan
+    error = np.sqrt((1 / s + test_share / (1 - test_share)) * difference.var(ddof=1))
+    if error == 0:
+        return mean, mean, mean, float(mean == 0)
+    half = t.ppf(0.975, s - 1) * error
+    return mean, mean - half, mean + half, float(2 * t.sf(abs(mean) / error, s - 1))
+
+
+def mcnemar_p(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return the p-value of McNemar's exact test of two models on the same pictures; right answers as bool (N,)."""
+    only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    return float(mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue) if only_ours + only_theirs else 1.0
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Return the expected calibration error: how far confidence is from accuracy, averaged over equal bins of confidence.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
+    """
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs(hit[place == bin_].sum() - confidence[place == bin_].sum()) for bin_ in range(bins)]
+    return float(sum(gaps) / len(labels))
 
 
 def accuracy_by_level(probabilities: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> pd.DataFrame:

@@ -102,14 +102,17 @@ class FineTuning(_Strict):
     seed: int
 
 
-class Grid(_Strict):
-    """Tables 6 and 7: learning rate and weight decay, all else as in the full fine-tuning."""
+class SmallRuns(_Strict):
+    """The six-pose experiments (Tables 5, 6, 7 and 11, Fig. 4): all else as in the full fine-tuning."""
 
     subset: SubsetName
     batch: Count
     epochs: Count
-    repeats: Count  # random splits, over which each pair's mean is taken
-    pairs: list[Annotated[list[Positive], Field(min_length=2, max_length=2)]]  # learning rate, weight decay
+    repeats: Count  # random splits, over which means are taken
+    pairs: list[
+        Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    ]  # Tables 6, 7: learning rate, weight decay
+    per_class: list[Count]  # Table 11: training images per class, on a fixed test part
 
 
 class Yolo(_Strict):
@@ -144,7 +147,7 @@ class Profile(_Strict):
     zero_shot: ZeroShot
     fine_tuning: FineTuning
     other_encoders: list[str]  # fine-tuned on the same splits, to hold beside fine_tuning.encoder
-    grid: Grid
+    small_runs: SmallRuns
     yolo: Yolo
     machine: Machine
 

@@ -16,7 +16,7 @@ from filelock import FileLock
 from yogalib.dataset.cache import decoded, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import data_hash, describe_dropped, refresh_index
-from yogalib.dataset.splits import hold_out, split_rows
+from yogalib.dataset.splits import draw_per_class, hold_out, split_rows
 from yogalib.dataset.subsets import select_subset
 from yogalib.errors import BadInput
 from yogalib.paths import Paths, from_environment, write_whole
@@ -137,10 +137,13 @@ class Study:
 
         return stored_run(self.paths.runs, config, make)
 
-    def fine_tune(self, split_seed: int | None = None, keep_weights: bool = False, **changes) -> Run:
+    def fine_tune(
+        self, split_seed: int | None = None, keep_weights: bool = False, draw: tuple[int, int] | None = None, **changes
+    ) -> Run:
         """Fine-tune as the profile says (section 4.2), and keep predictions, history and cost as a run.
 
         split_seed : another random split. keep_weights : store the model too, and let runs/last name the run.
+        draw : take so many training pictures per class, drawn with that seed; the test part stays whole (Table 11).
         changes : keys of the profile's section fine_tuning, such as ``epochs=3``.
         """
         from safetensors.torch import save_file
@@ -152,6 +155,7 @@ class Study:
         settings = FineTuning.model_validate({**dict(self.profile.fine_tuning), **changes})
         rows = self.subset(settings.subset)
         train, test = self.split(rows, split_seed)
+        train = train if draw is None else draw_per_class(train, *draw)
         encoder = open_encoder(settings.encoder, self.paths.weights, settings.seed)
         config = self._config("fine_tuning", encoder, test, settings.prompt) | {
             "train": data_hash(train),
@@ -183,11 +187,16 @@ class Study:
         first = self.fine_tune(keep_weights=encoder is None, **changes)
         return [first, *(self.fine_tune(seed, **changes) for seed in self.split_seeds()[1:])]
 
-    def tune(self, learning_rate: float, weight_decay: float, split_seed: int) -> Run:
-        """Fine-tune with one pair of the grid (Tables 6 and 7)."""
-        grid, optimiser = self.profile.grid, self.profile.fine_tuning.optimiser
-        pair = optimiser.model_copy(update={"learning_rate": learning_rate, "weight_decay": weight_decay})
-        return self.fine_tune(split_seed, subset=grid.subset, batch=grid.batch, epochs=grid.epochs, optimiser=pair)
+    def small_run(self, split_seed: int, pair: tuple[float, float] | None = None, **changes) -> Run:
+        """Fine-tune on the six poses as the profile's section small_runs says, with the changes that `fine_tune` takes.
+
+        pair : learning rate and weight decay, when not the full fine-tuning's.
+        """
+        small, optimiser = self.profile.small_runs, self.profile.fine_tuning.optimiser
+        if pair is not None:
+            optimiser = optimiser.model_copy(update={"learning_rate": pair[0], "weight_decay": pair[1]})
+        given = {"subset": small.subset, "batch": small.batch, "epochs": small.epochs, "optimiser": optimiser}
+        return self.fine_tune(split_seed, **given | changes)
 
     def split_seeds(self, repeats: int | None = None) -> list[int]:
         """Return the seeds of the profile's random splits, or of the first `repeats` of them; the official split is one."""

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
-from yogalib.metrics import at_level, collapsed, mean_interval, superclass_confusion, top_k, weighted_scores, wilson
+from yogalib.metrics import (
+    at_level,
+    collapsed,
+    mean_interval,
+    paired_difference,
+    superclass_confusion,
+    top_k,
+    weighted_scores,
+    wilson,
+)
 from yogalib.paper import load_paper
 from yogalib.prompts import class_names
 from yogalib.runs import Run
@@ -87,19 +96,32 @@ def over_splits(runs: dict[str, list[Run]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "level", "mean", "sd", "low", "high", "splits", "n"])
 
 
-def grid_table(runs: dict[tuple[float, float], list[Run]]) -> pd.DataFrame:
-    """Return Tables 6 and 7: top-1 by learning rate and weight decay, over random splits.
+def small_table(runs: dict[tuple, list[Run]], columns: list[str]) -> pd.DataFrame:
+    """Return top-1 over random splits for each setting: Tables 5, 6, 7 and 11.
 
-    runs : (learning rate, weight decay) to one run per split. Columns: learning_rate, weight_decay, mean, sd, low, high, splits,
-    collapsed (splits in which the model gives one answer to everything), n.
+    runs : setting (a tuple, one value per name in `columns`) to one run per split. Further columns: mean, sd, low, high
+    (t-interval), splits, collapsed (splits in which the model gives one answer to everything), n (test pictures of one split).
     """
     rows = []
-    for pair, group in runs.items():
+    for setting, group in runs.items():
         scores = [(run.predicted == run.labels).mean() for run in group]
         fallen = sum(collapsed(run.predicted) for run in group)
-        rows.append((*pair, *mean_interval(scores), len(group), fallen, len(group[0].labels)))
-    columns = ["learning_rate", "weight_decay", "mean", "sd", "low", "high", "splits", "collapsed", "n"]
-    return pd.DataFrame(rows, columns=columns).sort_values(columns[:2], ignore_index=True)
+        rows.append((*setting, *mean_interval(scores), len(group), fallen, len(group[0].labels)))
+    return pd.DataFrame(rows, columns=[*columns, "mean", "sd", "low", "high", "splits", "collapsed", "n"])
+
+
+def compared(runs: dict[str, list[Run]], reference: str, test_share: float) -> pd.DataFrame:
+    """Compare each setting with the reference, split by split (metrics.paired_difference).
+
+    Columns: setting, difference, low, high, p; the reference itself is left out.
+    """
+    scores = {name: [(run.predicted == run.labels).mean() for run in group] for name, group in runs.items()}
+    rows = [
+        (name, *paired_difference(values, scores[reference], test_share))
+        for name, values in scores.items()
+        if name != reference
+    ]
+    return pd.DataFrame(rows, columns=["setting", "difference", "low", "high", "p"])
 
 
 def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:

@@ -58,11 +58,13 @@ def train_yolo(parts: dict[str, pd.DataFrame], images: Path, settings: Yolo, sta
 
     Returns the probabilities (N, C) of the test rows, classes in their order, and the history: epoch, loss, top1 on `val`.
     """
+    import torch
+
     for name in ("train", "val"):
         link_pictures(parts[name], images, folder / "pictures" / name)
     job = settings.model_dump() | {"model": start, "device": device, "folder": str(folder.resolve())}
     job |= {"pictures": {name: len(parts[name]) for name in ("train", "val")}, "images": str(images.resolve())}
-    job |= {"test": parts["test"]["path"].tolist(), "threads": int(os.environ.get("OMP_NUM_THREADS", "1"))}
+    job |= {"test": parts["test"]["path"].tolist(), "threads": torch.get_num_threads()}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     quiet = {
         "YOLO_OFFLINE": "true",

@@ -39,6 +39,15 @@ def hold_out(rows: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame,
     return rows[~held], rows[held]
 
 
+def draw_per_class(rows: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
+    """Return `images` random rows of each class, or all of a class that has no more, in the order of `rows` (Table 11).
+
+    With one seed a smaller draw is part of a larger one, so that a curve over sizes is not shaken by the draw.
+    """
+    order = rows.sample(frac=1, random_state=seed)
+    return rows.loc[rows.index.isin(order.groupby("class").head(images).index)]
+
+
 def _stratified(rows: pd.DataFrame, test_share: float, seed: int) -> np.ndarray:
     counts = rows["class"].value_counts()
     if counts.min() < 2:
