@@ -164,6 +164,26 @@ def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
+def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str]) -> Figure:
+    """Draw Fig. 6: one picture a column, below it each kind of map laid over it.
+
+    pictures : uint8 (N, R, R, 3). maps : name to (N, R, R), 0 to 1.
+    """
+    figure, axes = plt.subplots(1 + len(maps), len(pictures), figsize=(1.35 * len(pictures), 1.45 * (1 + len(maps))))
+    for column, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+        axes[0, column].imshow(picture)
+        axes[0, column].set_title(fill(title, 16), fontsize=7)
+        for row, part in enumerate(maps.values(), start=1):
+            axes[row, column].imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=255)
+            axes[row, column].imshow(part[column], cmap="inferno", alpha=0.6, vmin=0, vmax=1)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.grid(visible=False)
+    for row, name in enumerate(["picture", *maps]):
+        axes[row, 0].set_ylabel(name, fontsize=7)
+    return figure
+
+
 def grid_map(table: pd.DataFrame) -> Figure:
     """Draw Tables 6 and 7 as a map, learning rate by weight decay. Columns as tables.small_table."""
     shape = {"index": "weight_decay", "columns": "learning_rate"}

@@ -35,13 +35,18 @@ def files_of(paths: list[Path]) -> list[Path]:
     return files
 
 
-def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path], list[str]]:
-    """Return probabilities (N, C) of the files that decode, those files, and one line for each file that does not."""
+def tuned_encoder(run: Run) -> Encoder:
+    """Return the encoder that a fine-tuning run left behind; the run must have kept its weights."""
     from safetensors.torch import load_file
 
-    config, cpu_or_gpu = run.config, pick_device("auto", "auto", run.cost["threads"])
     weights = run.folder / "model.safetensors"
-    encoder = Encoder(config["encoder"], build_clip(load_file(weights), weights), config["weights"])
+    return Encoder(run.config["encoder"], build_clip(load_file(weights), weights), run.config["weights"])
+
+
+def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path], list[str]]:
+    """Return probabilities (N, C) of the files that decode, those files, and one line for each file that does not."""
+    config, cpu_or_gpu = run.config, pick_device("auto", "auto", run.cost["threads"])
+    encoder = tuned_encoder(run)
     answers, good, bad = [], [], []
     for start in range(0, len(files), CHUNK):
         pixels = []

@@ -124,6 +124,19 @@ def compared(runs: dict[str, list[Run]], reference: str, test_share: float) -> p
     return pd.DataFrame(rows, columns=["setting", "difference", "low", "high", "p"])
 
 
+def map_scores(scores: dict[tuple[str, str], dict[str, np.ndarray]]) -> pd.DataFrame:
+    """Return how good activation maps are. scores : (encoder, channels) to measure to one value per picture, (N,).
+
+    Columns: encoder, channels, measure, mean, low, high (t-interval over the pictures), n.
+    """
+    rows = []
+    for setting, measures in scores.items():
+        for measure, values in measures.items():
+            mean, _, low, high = mean_interval(values)
+            rows.append((*setting, measure, mean, low, high, len(values)))
+    return pd.DataFrame(rows, columns=["encoder", "channels", "measure", "mean", "low", "high", "n"])
+
+
 def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:
     """Return Table 10 with percentile-bootstrap 95 % intervals over the test pictures. Columns: metric, value, low, high, n."""
     scores = weighted_scores(run.predicted, run.labels)

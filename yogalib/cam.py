@@ -1,0 +1,114 @@
+"""Activation maps of an encoder: gScoreCAM on grad-cam's BaseCAM (paper, Fig. 6; Chen et al. 2022, "gScoreCAM").
+
+What part of a picture speaks for a prompt? Channels of a late layer are ranked by the gradient of the picture-prompt logit; each
+of the best becomes a mask on the picture, and counts by the logit that the masked picture still gets.
+"""
+
+import numpy as np
+import torch
+from pytorch_grad_cam.activations_and_gradients import ActivationsAndGradients
+from pytorch_grad_cam.base_cam import BaseCAM
+from pytorch_grad_cam.metrics.road import ROADCombined
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from yogalib.encoders import Encoder
+from yogalib.zero_shot import normalise, unit
+
+BATCH = 128  # masked pictures at a time
+
+
+class PromptLogits(nn.Module):
+    """Logits of pictures (N, 3, R, R) against fixed prompts, (N, C): what grad-cam takes for a classifier."""
+
+    def __init__(self, encoder: Encoder, prompts: list[str]):
+        super().__init__()
+        self.model = encoder.model.float()
+        tokens = encoder.tokenise(prompts).to(next(self.model.parameters()).device)
+        with torch.no_grad():
+            self.texts, self.scale = unit(self.model.encode_text(tokens)), self.model.logit_scale.exp()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        return self.scale * unit(self.model.encode_image(images)) @ self.texts.T
+
+
+class GScoreCAM(BaseCAM):
+    """ScoreCAM on the `top` channels of the largest mean gradient alone; the paper takes 300."""
+
+    def __init__(self, model: nn.Module, layer: nn.Module, top: int, reshape=None):
+        super().__init__(model, [layer], reshape)
+        self.top = top
+
+    @torch.no_grad()
+    def get_cam_weights(self, input_tensor, target_layer, targets, activations, grads) -> np.ndarray:
+        """Return the channels' weights, (N, K): softmax over all channels, of which only the best were scored."""
+        self.activations_and_grads.release()  # or each masked picture's activations would be kept
+        weights = np.stack([self._weigh(*each) for each in zip(input_tensor, targets, activations, grads, strict=True)])
+        self.activations_and_grads = ActivationsAndGradients(self.model, self.target_layers, self.reshape_transform)
+        return weights
+
+    def _weigh(self, image: Tensor, target, activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+        mean = gradients.mean(axis=(1, 2))  # signed: a channel that speaks against the prompt is not asked
+        best = np.argsort(-mean, kind="stable")[: self.top]
+        maps = torch.from_numpy(activations[best])[None].to(image.device)
+        maps = interpolate(maps, size=image.shape[1:], mode="bilinear", align_corners=False)[0]
+        low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+        maps = (maps - low) / (high - low + 1e-8)
+        scores = torch.zeros(len(mean))
+        answers = [self.model(image * part[:, None]) for part in maps.split(BATCH)]
+        scores[best] = torch.stack([target(answer) for answer in torch.cat(answers)]).cpu()
+        return scores.softmax(dim=0).numpy()
+
+
+def watched_layer(model: nn.Module) -> tuple[nn.Module, object, int]:
+    """Return the layer whose channels are asked, how its output becomes (N, K, h, w), and K.
+
+    For a ResNet the last stage; for a ViT the first normalisation of the last block, since at that block's output no
+    gradient reaches the patches.
+    """
+    visual = model.visual
+    if hasattr(visual, "layer4"):
+        return visual.layer4, None, visual.layer4[-1].conv3.out_channels
+
+    def as_map(tokens: Tensor) -> Tensor:  # (1 + h * w, N, K), the class token first
+        side = int((len(tokens) - 1) ** 0.5)
+        return tokens[1:].permute(1, 2, 0).unflatten(2, (side, side))
+
+    return visual.transformer.resblocks[-1].ln_1, as_map, visual.conv1.out_channels
+
+
+def activation_maps(
+    encoder: Encoder, pixels: np.ndarray, prompts: list[str], targets: np.ndarray, top: float
+) -> np.ndarray:
+    """Return gScoreCAM's maps, float (N, R, R), 0 to 1.
+
+    pixels : uint8 (N, R, R, 3). prompts : C. targets : (N,), the place of the prompt that each picture is asked about.
+    top : channels asked, as their number (never more than there are) or, under 1, as their share.
+    """
+    layer, reshape, channels = watched_layer(encoder.model)
+    count = max(1, round(top * channels)) if top < 1 else min(int(top), channels)
+    network = PromptLogits(encoder, prompts).eval()
+    maps = []
+    with GScoreCAM(network, layer, count, reshape) as cam:
+        for picture, target in zip(pixels, targets, strict=True):
+            images = normalise(torch.from_numpy(picture[None].copy())).to(cam.device)
+            maps.append(cam(images, [ClassifierOutputTarget(int(target))])[0])
+    return np.stack(maps)
+
+
+def road(encoder: Encoder, pixels: np.ndarray, prompts: list[str], targets: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Return grad-cam's combined ROAD score of each map, (N,): higher is better, 0 is what a map without meaning gets.
+
+    Rong et al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods": half the difference of the logit when
+    the least and when the most relevant pixels are blurred away.
+    """
+    network, score = PromptLogits(encoder, prompts).eval(), ROADCombined(percentiles=[20, 40, 60, 80])
+    images = normalise(torch.from_numpy(pixels.copy())).to(network.texts.device)
+    return score(images, maps, [ClassifierOutputTarget(int(target)) for target in targets], network)
+
+
+def mass_inside(maps: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the share of each map's mass that lies inside, (N,). maps : (N, R, R), not negative. inside : bool (N, R, R)."""
+    return (maps * inside).sum((1, 2)) / np.maximum(maps.sum((1, 2)), 1e-12)
