@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from yogalib.device import Device
 from yogalib.encoders import Encoder, import_clip
-from yogalib.finetune import augment, batch_targets, contrastive_loss, fine_tune, make_optimiser
+from yogalib.finetune import (
+    augment,
+    batch_loss,
+    batch_targets,
+    contrastive_loss,
+    fine_tune,
+    make_optimiser,
+    share_with_class_mate,
+)
 from yogalib.profile import Augmentation, read_profile
 from yogalib.zero_shot import classify, normalise
 
@@ -167,3 +175,24 @@ def test_schedule_warms_up_and_ends_at_nought():
     assert max(rates) == pytest.approx(1)
     assert rates[-1] < 0.01
     assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=8), st.integers(2, 12))
+def test_share_with_class_mate_is_what_random_batches_show(counts, batch):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    rng = np.random.default_rng(0)
+    batch = min(batch, len(labels))
+    seen = []
+    for _ in range(300):
+        drawn = rng.permutation(labels)[:batch]
+        seen.append((np.bincount(drawn)[drawn] > 1).mean())
+    assert share_with_class_mate(labels, batch) == pytest.approx(np.mean(seen), abs=0.12)
+
+
+def test_class_prompts_are_plain_classification():
+    encoder = tiny_encoder()
+    images, labels = torch.rand(5, 3, 32, 32), torch.tensor([0, 2, 2, 1, 0])
+    tokens = encoder.tokenise(["one", "two", "three"])
+    found = batch_loss(encoder.model, images, labels, tokens, "class-prompts", CPU)
+    logits, _ = encoder.model(images, tokens)
+    assert torch.allclose(found, torch.nn.functional.cross_entropy(logits, labels), atol=1e-5)

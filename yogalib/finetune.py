@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import hypergeom
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 from tqdm import tqdm
@@ -36,6 +37,16 @@ def batch_targets(labels: Tensor, kind: str) -> Tensor:
         return torch.eye(len(labels), device=labels.device)
     same = (labels[:, None] == labels[None, :]).float()
     return same / same.sum(1, keepdim=True)
+
+
+def share_with_class_mate(labels: np.ndarray, batch: int) -> float:
+    """Return the expected share of a random batch's pictures that have another picture of their class in it.
+
+    For those, `diagonal` targets count a correct caption as wrong. labels : (N,), of the training part.
+    """
+    counts, others = np.bincount(labels), len(labels) - 1
+    alone = hypergeom.pmf(0, others, np.maximum(counts - 1, 0), min(batch, len(labels)) - 1)
+    return float(1 - (counts * alone).sum() / len(labels))
 
 
 def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
@@ -115,7 +126,7 @@ def fine_tune(
         total = torch.zeros((), device=device.torch)
         for chosen in torch.randperm(len(labels), generator=generator).to(device.torch).split(settings.batch):
             images = normalise(augment(pixels[chosen], settings.augmentation, generator))
-            loss = _batch_loss(model, images, labels[chosen], tokens, settings.targets, device)
+            loss = batch_loss(model, images, labels[chosen], tokens, settings.targets, device)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -129,11 +140,18 @@ def fine_tune(
     return pd.DataFrame(history)
 
 
-def _batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: str, device: Device) -> Tensor:
+def batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: str, device: Device) -> Tensor:
+    """Return the loss of one batch.
+
+    images : (B, 3, R, R). labels : (B,), places in `tokens` (C, context length). targets : those of `batch_targets`, or
+    `class-prompts`: plain cross-entropy over the prompts of all classes, whatever the batch holds.
+    """
     # each distinct prompt is encoded once and repeated: the same logits as one caption per picture, for less work
     distinct, place = torch.unique(labels, return_inverse=True)
     with device.autocast():
-        image_features = model.encode_image(images)
-        text_features = model.encode_text(tokens[distinct])
-    logits = model.logit_scale.exp() * unit(image_features) @ unit(text_features)[place].T
+        image_features = unit(model.encode_image(images))
+        text_features = unit(model.encode_text(tokens if targets == "class-prompts" else tokens[distinct]))
+    if targets == "class-prompts":
+        return cross_entropy(model.logit_scale.exp() * image_features @ text_features.T, labels)
+    logits = model.logit_scale.exp() * image_features @ text_features[place].T
     return contrastive_loss(logits, batch_targets(labels, targets))

@@ -14,6 +14,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
+Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.finetune)
 Names = Literal["sanskrit", "english", "number", "description"]
 
 
@@ -93,7 +94,7 @@ class FineTuning(_Strict):
     encoder: str
     subset: SubsetName
     prompt: Prompt
-    targets: Literal["diagonal", "multi-positive"]
+    targets: Targets
     batch: Count
     epochs: Count
     optimiser: Optimiser

@@ -8,7 +8,9 @@ from scipy.stats import bootstrap
 
 from yogalib.metrics import (
     at_level,
+    calibration_error,
     collapsed,
+    mcnemar_p,
     mean_interval,
     paired_difference,
     superclass_confusion,
@@ -108,6 +110,21 @@ def small_table(runs: dict[tuple, list[Run]], columns: list[str]) -> pd.DataFram
         fallen = sum(collapsed(run.predicted) for run in group)
         rows.append((*setting, *mean_interval(scores), len(group), fallen, len(group[0].labels)))
     return pd.DataFrame(rows, columns=[*columns, "mean", "sd", "low", "high", "splits", "collapsed", "n"])
+
+
+def against(runs: dict[str, Run], reference: str) -> pd.DataFrame:
+    """Compare models on one and the same test part.
+
+    Columns: setting, accuracy, low, high (Wilson), n, p (McNemar's exact test against the reference; empty for itself),
+    calibration_error.
+    """
+    right = {name: run.predicted == run.labels for name, run in runs.items()}
+    rows = []
+    for name, hit in right.items():
+        p = mcnemar_p(hit, right[reference]) if name != reference else np.nan
+        error = calibration_error(runs[name].probabilities, runs[name].labels)
+        rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), p, error))
+    return pd.DataFrame(rows, columns=["setting", "accuracy", "low", "high", "n", "p", "calibration_error"])
 
 
 def compared(runs: dict[str, list[Run]], reference: str, test_share: float) -> pd.DataFrame:
