@@ -21,7 +21,7 @@ from yogalib.finetune import (
     share_with_class_mate,
 )
 from yogalib.profile import Augmentation, read_profile
-from yogalib.zero_shot import classify, normalise
+from yogalib.zero_shot import classify, encode_prompts, normalise
 
 CPU = Device(torch.device("cpu"), bf16=False)
 PROMPTS = ["Yoga pose one", "Yoga pose two", "Yoga pose three"]
@@ -196,3 +196,12 @@ def test_class_prompts_are_plain_classification():
     found = batch_loss(encoder.model, images, labels, tokens, "class-prompts", CPU)
     logits, _ = encoder.model(images, tokens)
     assert torch.allclose(found, torch.nn.functional.cross_entropy(logits, labels), atol=1e-5)
+
+
+def test_ensemble_is_the_direction_of_the_mean_feature():
+    encoder = tiny_encoder()
+    several = encode_prompts(encoder, [["one", "two"], ["three", "four"]], CPU)
+    single = encode_prompts(encoder, ["one", "two", "three", "four"], CPU)
+    for row, pair in zip(several, single.split(2), strict=True):
+        mean = pair.mean(0)
+        assert torch.allclose(row, mean / mean.norm(), atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, ttest_1samp, ttest_rel
+from scipy.stats import binomtest, hypergeom, ttest_1samp, ttest_rel
 from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
 
 from yogalib import metrics
@@ -123,3 +123,12 @@ def test_calibration_error_is_torchmetrics_definition():
             expected += inside.mean() * abs(hit[inside].mean() - confidence[inside].mean())
     assert metrics.calibration_error(probabilities, labels, bins=10) == pytest.approx(expected)
     assert metrics.calibration_error(np.eye(4)[labels], labels) == 0
+
+
+def test_small_draws_scatter_as_the_hypergeometric_says():
+    hits = np.stack([np.arange(200) < 60, np.arange(200) < 120])
+    drawn = metrics.small_draws(hits, 53, draws=4000)
+    assert drawn.shape == (4000, 2)
+    assert drawn.mean(axis=0) == pytest.approx([0.3, 0.6], abs=0.01)
+    assert (53 * drawn[:, 0]).std() == pytest.approx(hypergeom(200, 60, 53).std(), rel=0.05)
+    assert (drawn[:, 1] >= drawn[:, 0]).all(), "both models answer for the same pictures"

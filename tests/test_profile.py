@@ -89,3 +89,15 @@ def test_papers_four_syntaxes_read_as_in_table_5():
     assert len({tuple(class_prompts(range(82), **syntax)) for syntax in SYNTAXES.values()}) == 4
     for syntax in SYNTAXES.values():
         assert len(set(class_prompts(range(82), **syntax))) == 82, "two poses share a prompt"
+
+
+def test_several_templates_make_several_prompts_per_class_and_each_is_checked(tmp_path):
+    assert class_prompts([77], ["a <category>", "<category> b"], "sanskrit") == [
+        ["a Prasarita Padottanasana", "Prasarita Padottanasana b"]
+    ]
+
+    def change(values):
+        values["zero_shot"]["prompt"] = {"template": ["<category>", "Yoga"], "names": "sanskrit"}
+
+    with pytest.raises(BadInput, match="must contain <category>"):
+        read_profile(changed(tmp_path, change))

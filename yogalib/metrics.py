@@ -74,6 +74,17 @@ def mcnemar_p(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue) if only_ours + only_theirs else 1.0
 
 
+def small_draws(hits: np.ndarray, size: int, draws: int = 1000, seed: int = 0) -> np.ndarray:
+    """Return the accuracy of each model on random draws of a few pictures, (D, M), the same pictures for all models.
+
+    hits : bool (M, N), right answers of M models on N pictures. size : pictures of a draw, without replacement (the paper's Table 4
+    was measured on 53).
+    """
+    rng = np.random.default_rng(seed)
+    chosen = rng.random((draws, hits.shape[1])).argsort(axis=1)[:, :size]
+    return hits[:, chosen].mean(axis=2).T
+
+
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """Return the expected calibration error: how far confidence is from accuracy, averaged over equal bins of confidence.
 

@@ -52,10 +52,18 @@ class Split(_Strict):
 
 
 class Prompt(_Strict):
-    """A template and the kind of class name that takes the place of `<category>` (paper, Table 5)."""
+    """A template and the kind of class name that takes the place of `<category>` (paper, Table 5).
 
-    template: str
+    Several templates are an ensemble: their prompts' features are averaged.
+    """
+
+    template: str | list[str]
     names: Names
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.names if isinstance(self.template, str) else f"{self.names}, {len(self.template)} templates"
 
     _check = field_validator("template")(check_template)
 

@@ -15,10 +15,11 @@ SYNTAXES = {
 }
 
 
-def check_template(template: str) -> str:
-    """Return the template, or raise ValueError when it has no place for the class name."""
-    if CATEGORY not in template:
-        raise ValueError(f"a prompt must contain {CATEGORY}, such as 'Yoga pose {CATEGORY}'")
+def check_template(template: str | list[str]) -> str | list[str]:
+    """Return the template or templates, or raise ValueError when one has no place for the class name."""
+    for each in [template] if isinstance(template, str) else template:
+        if CATEGORY not in each:
+            raise ValueError(f"a prompt must contain {CATEGORY}, such as 'Yoga pose {CATEGORY}'")
     return template
 
 
@@ -38,7 +39,14 @@ def class_names(classes: np.ndarray, kind: str = "sanskrit") -> list[str]:
     return load_taxonomy().set_index("class").loc[classes, kind].tolist()
 
 
-def class_prompts(classes: np.ndarray, template: str, names: str = "sanskrit") -> list[str]:
-    """Return one prompt per class: the template with `<category>` replaced by the class's name of that kind."""
+def class_prompts(
+    classes: np.ndarray, template: str | list[str], names: str = "sanskrit"
+) -> list[str] | list[list[str]]:
+    """Return one prompt per class: the template with `<category>` replaced by the class's name of that kind.
+
+    With several templates, a list of prompts per class: an ensemble (CLIP, Radford et al. 2021, section 3.1.4).
+    """
     check_template(template)
-    return [template.replace(CATEGORY, name) for name in class_names(classes, names)]
+    if isinstance(template, str):
+        return [template.replace(CATEGORY, name) for name in class_names(classes, names)]
+    return [[each.replace(CATEGORY, name) for each in template] for name in class_names(classes, names)]

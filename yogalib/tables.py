@@ -13,6 +13,7 @@ from yogalib.metrics import (
     mcnemar_p,
     mean_interval,
     paired_difference,
+    small_draws,
     superclass_confusion,
     top_k,
     weighted_scores,
@@ -73,6 +74,21 @@ def zero_shot_accuracy(runs: dict[str, Run]) -> pd.DataFrame:
         commonest = np.bincount(run.labels).max() / len(hit)
         rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), commonest))
     return pd.DataFrame(rows, columns=["encoder", "accuracy", "low", "high", "n", "commonest_class"])
+
+
+def draw_ranks(runs: dict[str, Run], size: int) -> pd.DataFrame:
+    """Return what Table 4 would say if it were measured on a random draw of `size` pictures, 1,000 times.
+
+    Columns: encoder, accuracy (on all pictures), low, high (the middle 95 % of the draws), best (share of the draws in which no other
+    encoder is better), lowest_rank, highest_rank (the middle 95 %; ties share the better rank).
+    """
+    hits = np.stack([run.predicted == run.labels for run in runs.values()])
+    drawn = small_draws(hits, min(size, hits.shape[1]))
+    ranks = 1 + (drawn[:, None, :] > drawn[:, :, None]).sum(axis=2)
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    first, last = np.quantile(ranks, [0.025, 0.975], axis=0, method="nearest")
+    columns = {"accuracy": hits.mean(axis=1), "low": low, "high": high, "best": (ranks == 1).mean(axis=0)}
+    return pd.DataFrame({"encoder": list(runs)} | columns | {"highest_rank": first, "lowest_rank": last})
 
 
 def prompt_accuracy(runs: dict[tuple[str, str], Run]) -> pd.DataFrame:
@@ -197,3 +213,17 @@ def most_confused(run: Run, rows: int = 10) -> pd.DataFrame:
     table = pairs.value_counts().rename("mistakes").reset_index()
     table = table.sort_values(["mistakes", "true", "predicted"], ascending=[False, True, True]).head(rows)
     return table.assign(of=table["true"].map(pd.Series(names[run.labels]).value_counts()))
+
+
+def confused_examples(run: Run, pairs: int = 6) -> pd.DataFrame:
+    """Return for each of the most frequent mistakes a picture that was mistaken and one of the pose it was taken for (Fig. 7).
+
+    Columns: path, title; two rows per pair.
+    """
+    names, rows = class_names(run.classes), []
+    for pair in most_confused(run, pairs).itertuples():
+        true, other = names.index(pair.true), names.index(pair.predicted)
+        mistaken = run.predictions["path"][(run.labels == true) & (run.predicted == other)].iloc[0]
+        example = run.predictions["path"][run.labels == other].iloc[0]
+        rows += [(mistaken, f"{pair.true}, taken for"), (example, pair.predicted)]
+    return pd.DataFrame(rows, columns=["path", "title"])

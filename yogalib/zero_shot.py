@@ -37,17 +37,19 @@ def encode_images(encoder: Encoder, pixels: np.ndarray, device: Device, batch: i
 
 
 @torch.no_grad()
-def encode_prompts(encoder: Encoder, prompts: list[str], device: Device) -> Tensor:
-    """Return the prompts' unit features, (C, D)."""
+def encode_prompts(encoder: Encoder, prompts: list[str] | list[list[str]], device: Device) -> Tensor:
+    """Return the prompts' unit features, (C, D); of an ensemble, several prompts per class, their mean's direction."""
     model = encoder.model.to(device.torch).eval()
+    several = [prompt for each in prompts for prompt in ([each] if isinstance(each, str) else each)]
     with device.autocast():
-        return unit(model.encode_text(encoder.tokenise(prompts).to(device.torch)))
+        features = unit(model.encode_text(encoder.tokenise(several).to(device.torch)))
+    return unit(features.unflatten(0, (len(prompts), -1)).mean(dim=1))
 
 
-def classify(encoder: Encoder, pixels: np.ndarray, prompts: list[str], device: Device) -> tuple[np.ndarray, np.ndarray]:
+def classify(encoder: Encoder, pixels: np.ndarray, prompts: list, device: Device) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and cosine similarities of pictures and prompts, both float32 (N, C).
 
-    pixels : uint8 (N, R, R, 3). The probabilities are the softmax over prompts of the cosine times the logit scale.
+    pixels : uint8 (N, R, R, 3). prompts : as encode_prompts takes them. The probabilities are the softmax over prompts of the cosine times the logit scale.
     """
     cosine = encode_images(encoder, pixels, device) @ encode_prompts(encoder, prompts, device).T
     scale = encoder.model.logit_scale.detach().exp()
