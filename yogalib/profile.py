@@ -48,6 +48,7 @@ class Split(_Strict):
     method: Literal["stratified", "official"]
     test_share: Share
     seed: int  # of the first random split; the others follow
+    validation_share: Share  # of the training images, where an epoch or a setting is chosen
     repeats: Count  # random splits that means and intervals are taken over (Table 9: 78)
 
 
@@ -132,7 +133,6 @@ class Yolo(_Strict):
     batch: Count
     epochs: Count
     learning_rate: Positive
-    validation_share: Share  # of the training images, which choose the epoch
     repeats: Count  # random splits
     seed: int
 
