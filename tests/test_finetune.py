@@ -76,7 +76,8 @@ def test_epoch_is_what_one_caption_per_picture_gives():
     """Encoding each distinct prompt once must leave the weights that the plain loop of CLIP fine-tuning gives."""
     data, encoder = tiny_data(), tiny_encoder()
     plain = copy.deepcopy(encoder.model).train()
-    history = fine_tune(encoder, data, data, PROMPTS, tuning(), CPU)
+    history, answers = fine_tune(encoder, data, data, PROMPTS, tuning(), CPU)
+    assert np.array_equal(answers[0], classify(encoder, data[0], PROMPTS, CPU)[0])
 
     pixels, labels = torch.from_numpy(data[0]), torch.from_numpy(data[1])
     optimiser, _ = make_optimiser(plain, tuning().optimiser, 6)
@@ -113,7 +114,7 @@ def test_same_seed_gives_the_same_bits_and_another_seed_does_not():
 def test_training_learns_what_is_learnable():
     encoder, data = tiny_encoder(), tiny_data()
     optimiser = tuning().optimiser.model_copy(update={"learning_rate": 1e-3})
-    history = fine_tune(
+    history, _ = fine_tune(
         encoder, data, data, PROMPTS, tuning(optimiser=optimiser, epochs=60, targets="multi-positive"), CPU
     )
     assert history["top1"].iloc[-1] == 1

@@ -24,7 +24,7 @@ class Experiments:
         settings = self.profile.zero_shot
         rows = self.subset(subset or settings.subset)
         opened = open_encoder(encoder, self.paths.weights, self.profile.fine_tuning.seed)
-        config = self._config("zero_shot", opened, rows, prompt or settings.prompt)
+        config = self._config("zero_shot", opened, rows, prompt or settings.prompt, classes_of(rows))
 
         def make(folder: Path) -> None:
             answers = classify(opened, self.pixels(rows, opened.resolution), config["prompts"], self.device)
@@ -52,7 +52,6 @@ class Experiments:
 
         from yogalib.encoders import open_encoder
         from yogalib.finetune import fine_tune
-        from yogalib.zero_shot import classify
 
         settings = FineTuning.model_validate({**dict(self.profile.fine_tuning), **changes})
         rows = self.subset(settings.subset)
@@ -61,7 +60,7 @@ class Experiments:
             train, test = self.validation(train, split_seed)
         train = train if draw is None else draw_per_class(train, *draw)
         encoder = open_encoder(settings.encoder, self.paths.weights, settings.seed)
-        config = self._config("fine_tuning", encoder, test, settings.prompt) | {
+        config = self._config("fine_tuning", encoder, test, settings.prompt, classes_of(train)) | {
             "train": data_hash(train),
             "settings": settings.model_dump(exclude={"encoder", "subset", "prompt", "precision"}),
             "keep_weights": keep_weights,
@@ -73,9 +72,9 @@ class Experiments:
                 (self.pixels(part, encoder.resolution), np.searchsorted(classes, part["class"]))
                 for part in (train, test)
             ]
-            history = fine_tune(encoder, *parts, config["prompts"], settings, self.device)
+            history, answers = fine_tune(encoder, *parts, config["prompts"], settings, self.device)
             history.to_csv(folder / "history.csv", index=False)
-            save_predictions(folder, test, classes, *classify(encoder, parts[1][0], config["prompts"], self.device))
+            save_predictions(folder, test, classes, *answers)
             if keep_weights:
                 weights = {key: value.cpu().contiguous() for key, value in encoder.model.state_dict().items()}
                 save_file(weights, folder / "model.safetensors")
@@ -151,11 +150,15 @@ class Experiments:
 
     def _answers(self, kind: str, train: pd.DataFrame, test: pd.DataFrame) -> dict:
         """Return what decides the run of a model that knows no prompts, but for its own settings."""
-        classes = sorted(int(number) for number in test["class"].unique())
-        return {"kind": kind, "code": CODE, "train": data_hash(train), "test": data_hash(test), "classes": classes}
+        return {
+            "kind": kind,
+            "code": CODE,
+            "train": data_hash(train),
+            "test": data_hash(test),
+            "classes": classes_of(train),
+        }
 
-    def _config(self, kind: str, encoder, test: pd.DataFrame, prompt: Prompt) -> dict:
-        classes = sorted(int(number) for number in test["class"].unique())
+    def _config(self, kind: str, encoder, test: pd.DataFrame, prompt: Prompt, classes: list[int]) -> dict:
         return {
             "kind": kind,
             "code": CODE,
@@ -168,3 +171,8 @@ class Experiments:
             "prompts": class_prompts(np.array(classes), prompt.template, prompt.names),
             "precision": self.device.precision,
         }
+
+
+def classes_of(rows: pd.DataFrame) -> list[int]:
+    """Return the official class numbers of rows, sorted: what a model is trained to tell apart."""
+    return sorted(int(number) for number in rows["class"].unique())

@@ -106,8 +106,8 @@ def fine_tune(
     prompts: list[str],
     settings: FineTuning,
     device: Device,
-) -> pd.DataFrame:
-    """Fine-tune the encoder in place and return its history.
+) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
+    """Fine-tune the encoder in place; return its history, and its last answers as `classify` gives them.
 
     train, test : pixels uint8 (N, R, R, 3) and labels (N,), places in `prompts` (C). The test part is looked at after
     each epoch for the curve of Fig. 5; nothing is chosen on it, the last epoch is the result (the paper's way).
@@ -134,10 +134,10 @@ def fine_tune(
             with torch.no_grad():
                 model.logit_scale.clamp_(max=math.log(100))  # CLIP, section 2.5: no logit above 100 times the cosine
             total += loss.detach() * len(chosen)
-        probabilities, _ = classify(encoder, test[0], prompts, device)
-        top1 = float((probabilities.argmax(1) == test[1]).mean())
+        answers = classify(encoder, test[0], prompts, device)
+        top1 = float((answers[0].argmax(1) == test[1]).mean())
         history.append({"epoch": epoch, "loss": float(total) / len(labels), "batches": batches, "top1": top1})
-    return pd.DataFrame(history)
+    return pd.DataFrame(history), answers
 
 
 def batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: str, device: Device) -> Tensor:

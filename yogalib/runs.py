@@ -20,7 +20,7 @@ from filelock import FileLock
 from yogalib.errors import BadInput
 from yogalib.paths import write_whole
 
-CODE = 1  # part of every run's hash: raise it when training or evaluation changes what a run would hold
+CODE = 2  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")
 
 
