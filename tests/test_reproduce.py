@@ -70,7 +70,7 @@ def own_profile(file: Path, **tuning) -> Path:
     values["small_runs"] |= {
         "epochs": 1,
         "repeats": 2,
-        "pairs": [[1.0e-3, 1.0e-3], [1.0e-2, 1.0e-4]],
+        "pairs": [[1.0e-5, 1.0e-3], [1.0e-4, 1.0e-4]],
         "per_class": [1, 4],
     }
     values["yolo"] |= {"epochs": 2, "repeats": 2, "resolution": 32}

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).with_name("profiles")
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
 Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.finetune)
 Names = Literal["sanskrit", "english", "number", "description"]
@@ -119,9 +120,8 @@ class SmallRuns(_Strict):
     batch: Count
     epochs: Count
     repeats: Count  # random splits, over which means are taken
-    pairs: list[
-        Annotated[list[Positive], Field(min_length=2, max_length=2)]
-    ]  # Tables 6, 7: learning rate, weight decay
+    pairs: list[Pair]  # Tables 6, 7: learning rate and weight decay
+    rate_scale: Positive  # times the learning rates of `pairs`: a small encoder needs larger steps than ViT-B/32
     per_class: list[Count]  # Table 11: training images per class, on a fixed test part
 
 

@@ -142,6 +142,7 @@ class Study(Experiments):
 
     def claim(self, name: str, ours: float, n: int, low: float | None = None, high: float | None = None) -> None:
         """Record a number that stands beside the paper's (`name` is its id in paper.yaml), in the paper's unit."""
+        low, high = (None if bound is None or np.isnan(bound) else bound for bound in (low, high))
         self._made["claims"][name] = {"ours": ours, "low": low, "high": high, "n": int(n)}
 
     def finish(self) -> None:

@@ -33,7 +33,10 @@ def handed_over(build: Path) -> list[dict]:
 
 
 def claims(build: Path, profile: Profile) -> list[dict]:
-    """Return one entry per number that stands beside the paper's: id, what, paper, ours, low, high, n, verdict, why, notebook."""
+    """Return one entry per number of the paper: id, what, unit, paper, ours, low, high, n, verdict, why, notebook.
+
+    A number that this profile did not measure has no `ours`, and `why` says so.
+    """
     known = load_paper()["claims"]
     entries = []
     for made in handed_over(build):
@@ -47,7 +50,15 @@ def claims(build: Path, profile: Profile) -> list[dict]:
             }
             entry["verdict"], entry["why"] = _verdict(entry, profile.not_comparable)
             entries.append(entry | {"notebook": made["notebook"]})
-    return entries
+    measured = {entry["id"] for entry in entries}
+    blank = dict.fromkeys(("ours", "low", "high", "n", "notebook")) | {
+        "verdict": "not comparable",
+        "why": "not measured here",
+    }
+    for name, claim in known.items():
+        if name not in measured:
+            entries.append({"id": name, "what": claim["what"], "unit": claim["unit"], "paper": claim["value"]} | blank)
+    return sorted(entries, key=lambda entry: list(known).index(entry["id"]))
 
 
 def _verdict(entry: dict, not_comparable: str | None) -> tuple[str, str]:
@@ -61,21 +72,15 @@ def _verdict(entry: dict, not_comparable: str | None) -> tuple[str, str]:
 
 
 def claims_table(build: Path, profile: Profile) -> pd.DataFrame:
-    """Return the claims as they are printed: what, paper, ours, 95 % interval, n, verdict."""
+    """Return the claims as they are printed: what, where, paper, ours, 95 % interval, n, verdict, why."""
     rows = []
     for entry in claims(build, profile):
         unit = entry["unit"]
         interval = "" if entry["low"] is None else f"{entry['low']:.1f} to {entry['high']:.1f}"
-        row = (
-            entry["what"],
-            f"{entry['paper']:g} {unit}",
-            f"{entry['ours']:.3g} {unit}",
-            interval,
-            entry["n"],
-            entry["verdict"],
-        )
-        rows.append(row)
-    return pd.DataFrame(rows, columns=["what", "paper", "ours", "95 % interval", "n", "verdict"])
+        ours = "" if entry["ours"] is None else f"{entry['ours']:.3g} {unit}"
+        n = "" if entry["n"] is None else str(entry["n"])
+        rows.append((entry["what"], f"{entry['paper']:g} {unit}", ours, interval, n, entry["verdict"], entry["why"]))
+    return pd.DataFrame(rows, columns=["what", "paper", "ours", "95 % interval", "n", "verdict", "why"])
 
 
 def what_was_run(study: "Study") -> pd.DataFrame:
@@ -99,8 +104,13 @@ def what_was_run(study: "Study") -> pd.DataFrame:
 
 
 def open_points() -> pd.DataFrame:
-    """Return the points that the paper leaves open."""
+    """Return the points that the paper leaves open, and what this study does about each. Columns: id, point, here."""
     return pd.DataFrame(load_paper()["open_points"])
+
+
+def published(what: str) -> pd.DataFrame:
+    """Return what others published: `related_work` (the paper's Table 1) or `related_results` (on Yoga-82)."""
+    return pd.DataFrame(load_paper()[what])
 
 
 def show_table(name: str, table: pd.DataFrame, caption: str) -> None:
