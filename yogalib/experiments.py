@@ -93,13 +93,11 @@ class Experiments:
     def small_run(self, split_seed: int, pair: tuple[float, float] | None = None, **changes) -> Run:
         """Fine-tune on the six poses as the profile's section small_runs says, with the changes that `fine_tune` takes.
 
-        pair : learning rate and weight decay as the paper's tables have them, when not the full fine-tuning's.
+        pair : learning rate and weight decay as the paper's tables have them, when not the profile's own.
         """
-        small, optimiser = self.profile.small_runs, self.profile.fine_tuning.optimiser
-        if pair is not None:
-            optimiser = optimiser.model_copy(
-                update={"learning_rate": small.rate_scale * pair[0], "weight_decay": pair[1]}
-            )
+        small, (rate, decay) = self.profile.small_runs, pair or self.profile.small_runs.pair
+        update = {"learning_rate": small.rate_scale * rate, "weight_decay": decay}
+        optimiser = self.profile.fine_tuning.optimiser.model_copy(update=update)
         given = {"subset": small.subset, "batch": small.batch, "epochs": small.epochs, "optimiser": optimiser}
         return self.fine_tune(split_seed, **given | changes)
 

@@ -121,7 +121,8 @@ class SmallRuns(_Strict):
     epochs: Count
     repeats: Count  # random splits, over which means are taken
     pairs: list[Pair]  # Tables 6, 7: learning rate and weight decay
-    rate_scale: Positive  # times the learning rates of `pairs`: a small encoder needs larger steps than ViT-B/32
+    pair: Pair  # of all small runs but those of the grid
+    rate_scale: Positive  # times these learning rates: a small encoder needs larger steps than ViT-B/32
     per_class: list[Count]  # Table 11: training images per class, on a fixed test part
 
 
