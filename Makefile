@@ -66,7 +66,7 @@ test-full: $(SETUP)  ## run the tests, the slow ones too
 lab: $(SETUP)  ## open JupyterLab on the notebooks   [DATA=folder]
 	@$(PY) -m jupyter lab --notebook-dir=notebooks
 
-pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour on two cores)
+pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
 	@$(PY) -m yogalib pretrain
 
 bench: $(SETUP)  ## compare our speed with the naive loop's, side by side
