@@ -99,7 +99,7 @@ def test_clip_mini_is_a_clip_of_a_few_million_weights_from_its_seed(tmp_path, na
     assert 3e6 < sum(weight.numel() for weight in first.model.parameters()) < 9e6
     assert first.weights == again.weights != other.weights
     assert torch.equal(first.model.text_projection, again.model.text_projection)
-    assert first.resolution == 64
+    assert first.resolution == MINI[name.removesuffix("-random")]["image_resolution"]
 
 
 def test_opening_an_encoder_leaves_the_random_state_alone(tmp_path):
