@@ -27,7 +27,7 @@ def linear_on_pixels(train: np.ndarray, labels: np.ndarray, test: np.ndarray, se
             cv=max(2, min(3, smallest)),
             max_iter=300,
             l1_ratios=(0.0,),
-            scoring="neg_log_loss",
+            scoring="accuracy",
             use_legacy_attributes=False,
         ),
     )

@@ -19,7 +19,7 @@ def check(profile: str) -> Study:
     """
     study = Study.open(profile)
     zero_shot, tuning = study.profile.zero_shot, study.profile.fine_tuning
-    check_encoders(study)
+    check_weights(study)
     if study.profile.machine.device == "cuda":
         _ = study.device  # only then is it worth the seconds that torch takes to load
     study.subset(zero_shot.subset)
@@ -28,7 +28,7 @@ def check(profile: str) -> Study:
     return study
 
 
-def check_encoders(study: Study) -> None:
+def check_weights(study: Study) -> None:
     """Look for the weights of every model that the profile names. Raises BadInput for the first that is not there."""
     for encoder in study.profile.encoders:
         weights_file(encoder, study.paths.weights)
@@ -50,22 +50,21 @@ def examine() -> list[str]:
     lines.append(f"packages   {'missing: ' + ', '.join(missing) + '; run make setup' if missing else 'all there'}")
     for name in profile_names():
         try:
-            synthetic = read_profile(name).data.synthetic
-            if (
-                synthetic is not None
-            ):  # nothing can be missing but the encoder; drawing the pictures is not a doctor's task
-                check_encoders(Study.open(name))
-                lines.append(
-                    f"{name:<10} ready: make reproduce PROFILE={name} ({synthetic.images} images, drawn by itself)"
-                )
-                continue
-            study = check(name)
-            verdict = f"ready: make reproduce PROFILE={name}" + (" DATA=..." if "DATA" in os.environ else "")
-            verdict += f" ({len(study.subset('all'))} images)"
+            verdict = f"ready: make reproduce PROFILE={name}{_data_for(name)}"
         except BadInput as error:
             verdict = f"not yet: {error}"
         lines.append(f"{name:<10} {verdict}")
     return lines
+
+
+def _data_for(profile: str) -> str:
+    """Return what follows the profile's name on the make line, and its number of images. Raises BadInput as `check` does."""
+    synthetic = read_profile(profile).data.synthetic
+    if synthetic is None:
+        study = check(profile)
+        return (" DATA=..." if "DATA" in os.environ else "") + f" ({len(study.subset('all'))} images)"
+    check_weights(Study.open(profile))  # nothing else can be missing; drawing the pictures is not a doctor's task
+    return f" ({synthetic.images} images, drawn by itself)"
 
 
 def _memory() -> float:

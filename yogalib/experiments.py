@@ -29,7 +29,6 @@ class Experiments:
         def make(folder: Path) -> None:
             answers = classify(opened, self.pixels(rows, opened.resolution), config["prompts"], self.device)
             save_predictions(folder, rows, np.array(config["classes"]), *answers)
-            pd.DataFrame(columns=["epoch"]).to_csv(folder / "history.csv", index=False)
 
         return stored_run(self.paths.runs, config, make)
 
@@ -124,7 +123,6 @@ class Experiments:
             labels = np.searchsorted(config["classes"], train["class"])
             answers = linear_on_pixels(self.pixels(train, 2 * SIDE), labels, self.pixels(test, 2 * SIDE))
             save_predictions(folder, test, np.array(config["classes"]), answers)
-            pd.DataFrame(columns=["epoch"]).to_csv(folder / "history.csv", index=False)
 
         return stored_run(self.paths.runs, config, make)
 

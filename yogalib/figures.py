@@ -107,12 +107,15 @@ def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, 
     return figure
 
 
+def _spread(table: pd.DataFrame, middle: str = "mean") -> np.ndarray:
+    """Return how far intervals reach below and above, in percent, (2, N); 0 where there is none."""
+    return 100 * np.nan_to_num([table[middle] - table["low"], table["high"] - table[middle]])
+
+
 def accuracy_bars(table: pd.DataFrame, by: str, chance: float) -> Figure:
     """Draw accuracies with their intervals. Columns: `by`, accuracy, low, high (shares), n."""
     figure, axis = plt.subplots(figsize=(7, 0.45 * len(table) + 1.1))
-    values = 100 * table[["accuracy", "low", "high"]]
-    spread = [values["accuracy"] - values["low"], values["high"] - values["accuracy"]]
-    axis.errorbar(values["accuracy"], table[by], xerr=spread, fmt="o", capsize=3)
+    axis.errorbar(100 * table["accuracy"], table[by], xerr=_spread(table, "accuracy"), fmt="o", capsize=3)
     axis.axvline(100 * chance, linestyle=":", color="grey")
     axis.annotate("chance", (100 * chance, 1), xycoords=("data", "axes fraction"), ha="left", va="bottom", color="grey")
     axis.invert_yaxis()
@@ -126,10 +129,9 @@ def model_bars(table: pd.DataFrame) -> Figure:
     models, levels = table["model"].unique(), table["level"].unique()
     figure, axis = plt.subplots(figsize=(7, 0.5 * len(models) + 1.3))
     for number, (level, colour) in enumerate(zip(levels, COLOURS, strict=False)):
-        part = 100 * table[table["level"] == level].set_index("model").loc[models, ["mean", "low", "high"]]
+        part = table[table["level"] == level].set_index("model").loc[models]
         place = np.arange(len(models)) + 0.22 * (number - 1)
-        spread = np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]])
-        axis.errorbar(part["mean"], place, xerr=spread, fmt="o", capsize=3, color=colour, label=level)
+        axis.errorbar(100 * part["mean"], place, xerr=_spread(part), fmt="o", capsize=3, color=colour, label=level)
     axis.set_yticks(np.arange(len(models)), models)
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
@@ -142,19 +144,10 @@ def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
     """Draw Tables 6 and 7: accuracy over the learning rate, one line per weight decay. Columns as tables.small_table."""
     figure, axis = plt.subplots(figsize=(6, 3))
     for (decay, part), colour in zip(table.groupby("weight_decay"), COLOURS, strict=False):
-        mean, spread = (
-            100 * part["mean"],
-            100 * np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]]),
-        )
         axis.errorbar(
-            part["learning_rate"],
-            mean,
-            yerr=spread,
-            marker="o",
-            capsize=3,
-            color=colour,
+            part["learning_rate"], 100 * part["mean"], yerr=_spread(part), marker="o", capsize=3, color=colour,
             label=f"weight decay {decay:g}",
-        )
+        )  # fmt: skip
     axis.axhline(100 * chance, linestyle=":", color="grey")
     axis.annotate(
         "largest class", (1, 100 * chance), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="grey"
@@ -210,8 +203,7 @@ def grid_map(table: pd.DataFrame) -> Figure:
 def setting_bars(table: pd.DataFrame, by: str) -> Figure:
     """Draw means over splits with their t-intervals, one line per setting. Columns: `by` and those of tables.small_table."""
     figure, axis = plt.subplots(figsize=(7, 0.45 * len(table) + 1.1))
-    spread = 100 * np.nan_to_num([table["mean"] - table["low"], table["high"] - table["mean"]])
-    axis.errorbar(100 * table["mean"], table[by], xerr=spread, fmt="o", capsize=3)
+    axis.errorbar(100 * table["mean"], table[by], xerr=_spread(table), fmt="o", capsize=3)
     axis.invert_yaxis()
     axis.margins(y=0.3)
     axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images", xlim=(0, 102))
@@ -222,8 +214,7 @@ def size_curve(table: pd.DataFrame, chance: float) -> Figure:
     """Draw accuracy over training images per class, with its t-intervals. Columns: per_class and those of tables.small_table."""
     figure, axis = plt.subplots(figsize=(6, 3))
     sizes = table["per_class"].astype(int)
-    spread = 100 * np.nan_to_num([table["mean"] - table["low"], table["high"] - table["mean"]])
-    axis.errorbar(sizes, 100 * table["mean"], yerr=spread, marker="o", capsize=3)
+    axis.errorbar(sizes, 100 * table["mean"], yerr=_spread(table), marker="o", capsize=3)
     axis.axhline(100 * chance, linestyle=":", color="grey")
     axis.annotate(
         "chance", (1, 100 * chance), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="grey"

@@ -77,6 +77,7 @@ class ZeroShot(_Strict):
     subset: SubsetName
     prompt: Prompt
     other_prompts: list[Prompt]  # beyond the paper: other words for the same poses
+    worlds: Count  # drawn anew so many times, for the luck of the drawing; real pictures are there once
 
 
 class Optimiser(_Strict):

@@ -75,6 +75,11 @@ class Run:
         """The most probable class as a place in `classes`, (N,)."""
         return self.probabilities.argmax(axis=1)
 
+    @property
+    def hits(self) -> np.ndarray:
+        """Whether each picture is answered right, bool (N,); their mean is the top-1 accuracy."""
+        return self.predicted == self.labels
+
 
 def run_id(config: dict) -> str:
     """Return the run's name: 12 hexadecimal digits of the hash of its configuration."""
@@ -104,6 +109,8 @@ def _make(partial: Path, folder: Path, config: dict, make: Callable[[Path], None
     partial.mkdir()
     start = time.perf_counter()
     make(partial)
+    if not (history := partial / "history.csv").exists():  # nothing was trained by epochs
+        pd.DataFrame(columns=["epoch"]).to_csv(history, index=False)
     cost = {"seconds": round(time.perf_counter() - start, 3), **machine()}
     (partial / "cost.json").write_text(json.dumps(cost, indent=2), encoding="utf-8")
     (partial / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -21,6 +21,7 @@ from yogalib.errors import BadInput
 from yogalib.experiments import Experiments
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
+from yogalib.taxonomy import load_taxonomy
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,25 @@ class Study(Experiments):
             if not folder.exists():
                 write_world(folder, **setting)
         return folder
+
+    def redrawn(self, seed: int, **changes) -> "Study":
+        """Return the study of another drawn world; changes : keys of the profile's data.synthetic."""
+        synthetic = self.profile.data.synthetic.model_copy(update={"seed": seed, **changes})
+        data = self.profile.data.model_copy(update={"synthetic": synthetic})
+        profile = self.profile.model_copy(update={"name": f"{self.profile.name}-drawn-{seed}", "data": data})
+        return Study(profile, self.paths, self.notebook)
+
+    def worlds(self) -> list["Study"]:
+        """Return studies of the six poses of Subset II drawn anew, as many as the profile says; none for real pictures."""
+        if self.profile.data.synthetic is None:
+            return []
+        six = self.subset("subset_i")["class"]
+        folders = load_taxonomy()["folder"][sorted(six.unique())].tolist()
+        first = self.profile.data.synthetic.seed + 1
+        return [
+            self.redrawn(first + number, classes=folders, images=len(six))
+            for number in range(self.profile.zero_shot.worlds)
+        ]
 
     @cached_property
     def index(self) -> pd.DataFrame:

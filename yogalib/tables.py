@@ -24,6 +24,14 @@ from yogalib.prompts import class_names
 from yogalib.runs import Run
 from yogalib.taxonomy import load_taxonomy, parents, superclass_names
 
+APPENDIX_A = ("Standing", "Balancing", "Reclining", "Inverted", "Sitting", "Wheel")  # Tables A1 to A6
+PRINTED_B = ("Reclining", "Sitting")  # the superclasses whose matrices the paper prints, Figs. A1 and A2
+
+
+def averaged(count: int, what: str = "random splits") -> str:
+    """Return the words of a caption for figures that are means over splits, seeds or draws."""
+    return "one run" if count == 1 else f"mean of {count} {what} with 95 % t-interval"
+
 
 def status_counts(index: pd.DataFrame) -> pd.DataFrame:
     """Return files by status, kept first, with an example of each. Columns: status, files, example, detail."""
@@ -50,9 +58,7 @@ def class_counts(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     taxonomy, paper = load_taxonomy(), load_paper()["class_counts"]
     taxonomy["ours"] = taxonomy["class"].map(rows["class"].value_counts()).fillna(0).astype(int)
     taxonomy["paper"] = taxonomy["sanskrit"].map(paper)
-    for number, superclass in enumerate(
-        ["Standing", "Balancing", "Reclining", "Inverted", "Sitting", "Wheel"], start=1
-    ):
+    for number, superclass in enumerate(APPENDIX_A, start=1):
         part = taxonomy[taxonomy["l1_name"] == superclass].sort_values(["l2", "class"])
         if part["ours"].any():
             yield f"table_a{number}", superclass, part[["l2_name", "sanskrit", "english", "paper", "ours"]]
@@ -70,7 +76,7 @@ def zero_shot_accuracy(runs: dict[str, Run]) -> pd.DataFrame:
     """Return Table 4 with intervals. Columns: encoder, accuracy, low, high, n, and the accuracy of the commonest class."""
     rows = []
     for name, run in runs.items():
-        hit = top_k(run.probabilities, run.labels, 1)
+        hit = run.hits
         commonest = np.bincount(run.labels).max() / len(hit)
         rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), commonest))
     return pd.DataFrame(rows, columns=["encoder", "accuracy", "low", "high", "n", "commonest_class"])
@@ -82,7 +88,7 @@ def draw_ranks(runs: dict[str, Run], size: int) -> pd.DataFrame:
     Columns: encoder, accuracy (on all pictures), low, high (the middle 95 % of the draws), best (share of the draws in which no other
     encoder is better), lowest_rank, highest_rank (the middle 95 %; ties share the better rank).
     """
-    hits = np.stack([run.predicted == run.labels for run in runs.values()])
+    hits = np.stack([run.hits for run in runs.values()])
     drawn = small_draws(hits, min(size, hits.shape[1]))
     ranks = 1 + (drawn[:, None, :] > drawn[:, :, None]).sum(axis=2)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
@@ -122,7 +128,7 @@ def small_table(runs: dict[tuple, list[Run]], columns: list[str]) -> pd.DataFram
     """
     rows = []
     for setting, group in runs.items():
-        scores = [(run.predicted == run.labels).mean() for run in group]
+        scores = [run.hits.mean() for run in group]
         fallen = sum(collapsed(run.predicted) for run in group)
         rows.append((*setting, *mean_interval(scores), len(group), fallen, len(group[0].labels)))
     return pd.DataFrame(rows, columns=[*columns, "mean", "sd", "low", "high", "splits", "collapsed", "n"])
@@ -134,11 +140,11 @@ def against(runs: dict[str, Run], reference: str) -> pd.DataFrame:
     Columns: setting, accuracy, low, high (Wilson), n, p (McNemar's exact test against the reference; empty for itself),
     calibration_error.
     """
-    right = {name: run.predicted == run.labels for name, run in runs.items()}
     rows = []
-    for name, hit in right.items():
-        p = mcnemar_p(hit, right[reference]) if name != reference else np.nan
-        error = calibration_error(runs[name].probabilities, runs[name].labels)
+    for name, run in runs.items():
+        hit = run.hits
+        p = mcnemar_p(hit, runs[reference].hits) if name != reference else np.nan
+        error = calibration_error(run.probabilities, run.labels)
         rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), p, error))
     return pd.DataFrame(rows, columns=["setting", "accuracy", "low", "high", "n", "p", "calibration_error"])
 
@@ -148,7 +154,7 @@ def compared(runs: dict[str, list[Run]], reference: str, test_share: float) -> p
 
     Columns: setting, difference, low, high, p; the reference itself is left out.
     """
-    scores = {name: [(run.predicted == run.labels).mean() for run in group] for name, group in runs.items()}
+    scores = {name: [run.hits.mean() for run in group] for name, group in runs.items()}
     rows = [
         (name, *paired_difference(values, scores[reference], test_share))
         for name, values in scores.items()
@@ -197,9 +203,8 @@ def confusion_tables(run: Run) -> Iterator[tuple[str, str, np.ndarray, list[str]
     The paper prints Reclining as Fig. A1 and Sitting as Fig. A2; the other four follow in the order of Tables A1 to A6.
     """
     names, present = superclass_names(1), set(parents(1)[run.classes])
-    for number, superclass in enumerate(
-        ["Reclining", "Sitting", "Standing", "Balancing", "Inverted", "Wheel"], start=1
-    ):
+    order = sorted(APPENDIX_A, key=lambda superclass: (superclass not in PRINTED_B, APPENDIX_A.index(superclass)))
+    for number, superclass in enumerate(order, start=1):
         if names.index(superclass) in present:
             counts, members = superclass_confusion(run.predicted, run.labels, run.classes, names.index(superclass))
             yield f"figure_a{number}", superclass, counts, class_names(members)
@@ -207,7 +212,7 @@ def confusion_tables(run: Run) -> Iterator[tuple[str, str, np.ndarray, list[str]
 
 def most_confused(run: Run, rows: int = 10) -> pd.DataFrame:
     """Return the most frequent mistakes. Columns: true, predicted, mistakes, of (test pictures of the true pose)."""
-    wrong = run.predicted != run.labels
+    wrong = ~run.hits
     names = np.array(class_names(run.classes))
     pairs = pd.DataFrame({"true": names[run.labels[wrong]], "predicted": names[run.predicted[wrong]]})
     table = pairs.value_counts().rename("mistakes").reset_index()
@@ -215,13 +220,13 @@ def most_confused(run: Run, rows: int = 10) -> pd.DataFrame:
     return table.assign(of=table["true"].map(pd.Series(names[run.labels]).value_counts()))
 
 
-def confused_examples(run: Run, pairs: int = 6) -> pd.DataFrame:
-    """Return for each of the most frequent mistakes a picture that was mistaken and one of the pose it was taken for (Fig. 7).
+def confused_examples(run: Run, confused: pd.DataFrame) -> pd.DataFrame:
+    """Return for each mistake (rows of most_confused) a picture that was mistaken and one of the pose it was taken for (Fig. 7).
 
     Columns: path, title; two rows per pair.
     """
     names, rows = class_names(run.classes), []
-    for pair in most_confused(run, pairs).itertuples():
+    for pair in confused.itertuples():
         true, other = names.index(pair.true), names.index(pair.predicted)
         mistaken = run.predictions["path"][(run.labels == true) & (run.predicted == other)].iloc[0]
         example = run.predictions["path"][run.labels == other].iloc[0]

@@ -49,7 +49,8 @@ def encode_prompts(encoder: Encoder, prompts: list[str] | list[list[str]], devic
 def classify(encoder: Encoder, pixels: np.ndarray, prompts: list, device: Device) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and cosine similarities of pictures and prompts, both float32 (N, C).
 
-    pixels : uint8 (N, R, R, 3). prompts : as encode_prompts takes them. The probabilities are the softmax over prompts of the cosine times the logit scale.
+    pixels : uint8 (N, R, R, 3). prompts : as encode_prompts takes them. The probabilities are the softmax over prompts of
+    the cosine times the logit scale.
     """
     cosine = encode_images(encoder, pixels, device) @ encode_prompts(encoder, prompts, device).T
     scale = encoder.model.logit_scale.detach().exp()

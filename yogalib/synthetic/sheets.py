@@ -13,6 +13,8 @@ from yogalib.synthetic.scene import draw, draw_plain
 from yogalib.taxonomy import load_taxonomy
 
 _CAPTION = 16  # pixels under a picture
+# told apart by small things, or seen from many sides
+VARIED = ("Tree_Pose_or_Vrksasana_", "Warrior_I_Pose_or_Virabhadrasana_I_", "Boat_Pose_or_Paripurna_Navasana_", "Bridge_Pose_or_Setu_Bandha_Sarvangasana_", "Crane_(Crow)_Pose_or_Bakasana_")  # fmt: skip
 
 
 def contact_sheet(size: int = 150, columns: int = 10) -> np.ndarray:
@@ -53,10 +55,6 @@ def _grid(pictures: list[np.ndarray], names: list[str], columns: int) -> np.ndar
         below = (x + 2, y + size + _CAPTION - 5)
         cv2.putText(sheet, ascii_name, below, cv2.FONT_HERSHEY_SIMPLEX, letters, (0, 0, 0), 1, cv2.LINE_AA)
     return sheet
-
-
-# told apart by small things, or seen from many sides
-VARIED = ("Tree_Pose_or_Vrksasana_", "Warrior_I_Pose_or_Virabhadrasana_I_", "Boat_Pose_or_Paripurna_Navasana_", "Bridge_Pose_or_Setu_Bandha_Sarvangasana_", "Crane_(Crow)_Pose_or_Bakasana_")  # fmt: skip
 
 
 def sheets_of(synthetic: Synthetic | None) -> Iterator[tuple[str, np.ndarray, str]]:

@@ -119,9 +119,8 @@ def _format(size: int, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _encode(pixels: np.ndarray, ending: str, quality: int) -> bytes:
-    return cv2.imencode(ending, pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality] if ending == ".jpg" else [])[
-        1
-    ].tobytes()
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if ending == ".jpg" else []
+    return cv2.imencode(ending, pixels[:, :, ::-1], options)[1].tobytes()
 
 
 def _copy(pixels: np.ndarray, encoded: tuple[bytes, str], rng: np.random.Generator) -> tuple[str, bytes, str]:
