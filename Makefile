@@ -27,7 +27,7 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup reproduce report test test-full lab pretrain bench doctor lock lint clean
+.PHONY: help setup reproduce plan report test test-full lab pretrain bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -46,6 +46,9 @@ reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [
 	@if $(MAKE) --question --no-print-directory report; \
 	 then echo "nothing to do: $(REPORTS_DIR)/$(NAME)/index.html is up to date"; \
 	 else $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) report; fi
+
+plan: $(SETUP)  ## say what a profile would run and what it would take   [PROFILE=paper]
+	@$(PY) -m yogalib plan "$(PROFILE)"
 
 report: $(REPORT)
 $(REPORT): $(PAGES)

@@ -1,5 +1,6 @@
 """The whole thing as a user types it: make, notebooks, pages, and what happens when something is wrong."""
 
+import contextlib
 import html.parser
 import json
 import os
@@ -7,15 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import yaml
 from conftest import POSES, ROOT, write_photos
 
 from yogalib.__main__ import main
+from yogalib.plan import Plan, planned_runs
 from yogalib.profile import FOLDER
 
 TREE = next(iter(POSES))
@@ -119,6 +125,59 @@ def test_reproduce_leaves_all_that_the_contract_lists(reproduced):
         "cost.json",
     }
     assert "1 not_an_image" in done.stdout
+
+
+def test_plan_names_just_the_runs_that_reproduce_makes(reproduced, monkeypatch):
+    home, words, _ = reproduced
+    monkeypatch.setenv("DATA_DIR", str(home / "data"))
+    monkeypatch.setenv("DATA", str(home / "photos"))
+    planned = planned_runs(Plan.open(words[1].removeprefix("PROFILE=")))
+    made = [json.loads(path.read_text()) for path in (home / "runs").glob("[0-9a-f]*/config.json")]
+    kinds = {"zero-shot": "zero_shot", "fine-tuning": "fine_tuning", "linear": "linear_on_pixels", "yolo": "yolo"}
+    assert planned["kind"].map(kinds).value_counts().to_dict() == Counter(config["kind"] for config in made)
+    assert planned.loc[planned["kind"] == "fine-tuning", "model"].value_counts().to_dict() == Counter(
+        config["encoder"] for config in made if config["kind"] == "fine_tuning"
+    )
+
+
+def finished_runs(home: Path) -> dict[str, int]:
+    """Each finished run, and when it was finished."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in (home / "runs").glob("[0-9a-f]*/config.json")}
+
+
+@pytest.mark.slow
+def test_ten_kills_change_no_number_and_train_nothing_twice(tmp_path):
+    """`kill -9` of make, notebooks and workers at ten random moments, and again and again from there."""
+    start = time.monotonic()
+    whole = make("reproduce", "PROFILE=smoke", home=tmp_path / "whole")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    span, home, rng = time.monotonic() - start, tmp_path / "killed", np.random.default_rng()
+    folders = {f"{name}_DIR": str(home / name.lower()) for name in ("DATA", "RUNS", "REPORTS", "WEIGHTS")}
+    command, known = ["make", f"PY={sys.executable}", "reproduce", "PROFILE=smoke"], {}
+    for _ in range(10):
+        started = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | folders, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(rng.uniform(1, 0.3 * span))
+        family = [*psutil.Process(started.pid).children(recursive=True), started]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family)
+        assert known.items() <= finished_runs(home).items(), "a finished run was made anew"
+        known = finished_runs(home)
+    last = make("reproduce", "PROFILE=smoke", home=home)
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert known.items() <= finished_runs(home).items()
+    assert finished_runs(home).keys() == finished_runs(tmp_path / "whole").keys()
+    reports = [place / "reports" / "smoke" for place in (home, tmp_path / "whole")]
+    tables = {path.name for path in (reports[1] / "tables").iterdir()} - {
+        "table_setting.csv"
+    }  # that one tells the time
+    for name in tables:
+        assert len({(report / "tables" / name).read_bytes() for report in reports}) == 1, name
+    claims = [json.loads((report / "summary.json").read_text())["claims"] for report in reports]
+    assert claims[0] == claims[1]
 
 
 @pytest.mark.slow

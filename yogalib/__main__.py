@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--size", type=_positive, default=96, help="about how many pixels a side (96)")
     command(_pretrain, "pre-train CLIP-mini anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
+    command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
     command(_bench, "compare our speed with the naive loop's")
     command(_weights, "fetch published encoders").add_argument("names", nargs="+", metavar="ENCODER")
     command(_prepare, "check a profile and index its data, before any notebook").add_argument("profile")
@@ -115,6 +116,13 @@ def _pretrain(arguments) -> None:
     from yogalib.pretrain import main as pretrain
 
     pretrain()
+
+
+def _plan(arguments) -> None:
+    """Print the runs of each notebook with pictures, time, memory and disk; nothing is trained."""
+    from yogalib.plan import Plan, describe
+
+    print("\n".join(describe(Plan.open(arguments.profile))))
 
 
 def _doctor(arguments) -> None:

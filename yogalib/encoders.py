@@ -7,18 +7,26 @@ from pathlib import Path
 
 from yogalib.errors import BadInput
 
-# Table 4, with the RN50x64 where the paper prints RN50x4 a second time
-OPENAI = (
-    "RN50",
-    "RN101",
-    "RN50x4",
-    "RN50x16",
-    "RN50x64",
-    "ViT-B/32",
-    "ViT-B/16",
-    "ViT-L/14",
-    "ViT-L/14@336px",
-)  # fmt: skip
+
+def _clip_of(embedding: int, side: int, layers, width: int, patch: int | None, text: int) -> dict:
+    """Return clip.model.CLIP's arguments for a published encoder; heads of the text tower are 64 wide."""
+    image = {"image_resolution": side, "vision_layers": layers, "vision_width": width, "vision_patch_size": patch}
+    words = {"context_length": 77, "vocab_size": 49408, "transformer_layers": 12}
+    return {"embed_dim": embedding} | image | words | {"transformer_width": text, "transformer_heads": text // 64}
+
+
+# Table 4, with the RN50x64 where the paper prints RN50x4 a second time; shapes: Radford et al. 2021, Tables 19 and 20
+OPENAI = {
+    "RN50": _clip_of(1024, 224, (3, 4, 6, 3), 64, None, 512),
+    "RN101": _clip_of(512, 224, (3, 4, 23, 3), 64, None, 512),
+    "RN50x4": _clip_of(640, 288, (4, 6, 10, 6), 80, None, 640),
+    "RN50x16": _clip_of(768, 384, (6, 8, 18, 8), 96, None, 768),
+    "RN50x64": _clip_of(1024, 448, (3, 15, 36, 10), 128, None, 1024),
+    "ViT-B/32": _clip_of(512, 224, 12, 768, 32, 512),
+    "ViT-B/16": _clip_of(512, 224, 12, 768, 16, 512),
+    "ViT-L/14": _clip_of(768, 224, 24, 1024, 14, 768),
+    "ViT-L/14@336px": _clip_of(768, 336, 24, 1024, 14, 768),
+}
 
 _MINI_TEXT = {
     "context_length": 48,
@@ -49,7 +57,8 @@ MINI = {
     },
 }
 MINI_WEIGHTS = Path(__file__).with_name("weights")
-RANDOM = "-random"  # CLIP-mini-RN-random is CLIP-mini-RN before its pre-training
+RANDOM = "-random"  # CLIP-mini-RN-random is CLIP-mini-RN before its pre-training; ViT-B/32-random serves to time things
+SHAPES = OPENAI | MINI
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
 
 
@@ -90,9 +99,9 @@ def weights_file(name: str, weights: Path) -> Path | None:
 
     Raises BadInput when the name is unknown or the file is not there.
     """
-    if name.removesuffix(RANDOM) in MINI:
-        if name.endswith(RANDOM):
-            return None
+    if name.endswith(RANDOM) and name.removesuffix(RANDOM) in SHAPES:
+        return None
+    if name in MINI:
         if (file := MINI_WEIGHTS / f"{name}.safetensors").is_file():
             return file
         raise BadInput(
@@ -119,15 +128,15 @@ def weights_file(name: str, weights: Path) -> Path | None:
 def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     """Return the encoder of that name, in fp32 on the CPU, in evaluation mode.
 
-    name : one of OPENAI, one of MINI (with `-random` behind it: before pre-training), or the path of a checkpoint of
+    name : one of OPENAI, one of MINI (with `-random` behind it: before any training), or the path of a checkpoint of
     clip.model.CLIP. weights : folder of the published files. seed : of random weights.
 
     Raises BadInput when the name is unknown, or the file is missing, damaged or no CLIP.
     """
     file = weights_file(name, weights)
     if file is None:
-        mini = name.removesuffix(RANDOM)
-        return Encoder(name, fresh_clip(mini, seed).eval(), _hash_of(repr(MINI[mini]).encode(), str(seed).encode()))
+        shape = name.removesuffix(RANDOM)
+        return Encoder(name, fresh_clip(shape, seed).eval(), _hash_of(repr(SHAPES[shape]).encode(), str(seed).encode()))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     published = {url.split("/")[-2]: known for known, url in import_clip().clip._MODELS.items()}
     if name in OPENAI and published.get(digest) != name:
@@ -136,12 +145,12 @@ def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
 
 
 def fresh_clip(name: str, seed: int):
-    """Return CLIP-mini with random weights; the global random state is left as it was."""
+    """Return an encoder's network with random weights; the global random state is left as it was."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return import_clip().model.CLIP(**MINI[name])
+        return import_clip().model.CLIP(**SHAPES[name])
 
 
 def build_clip(state: dict, source: Path):

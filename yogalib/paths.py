@@ -56,6 +56,18 @@ def write_whole(path: Path, write) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def partial_folder(path: Path) -> Path:
+    """Return a new empty folder beside `path`, to be renamed to it when whole; what killed processes left there is removed.
+
+    The name is this process's own: a child of a killed one may go on writing into its folder for a while.
+    """
+    for old in path.parent.glob(f".{path.name}.*.partial"):
+        shutil.rmtree(old, ignore_errors=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    return partial
+
+
 def swap_folder(new: Path, old: Path) -> None:
     """Put the folder `new` in the place of `old`."""
     aside = old.with_name(f".{old.name}.old")

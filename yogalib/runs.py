@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.errors import BadInput
-from yogalib.paths import write_whole
+from yogalib.paths import partial_folder, write_whole
 
 CODE = 2  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")
@@ -100,13 +99,12 @@ def stored_run(runs: Path, config: dict, make: Callable[[Path], None]) -> Run:
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / name):
             if not folder.exists():
-                _make(runs / f".{name}.partial", folder, config, make)
+                _make(folder, config, make)
     return Run(folder)
 
 
-def _make(partial: Path, folder: Path, config: dict, make: Callable[[Path], None]) -> None:
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+def _make(folder: Path, config: dict, make: Callable[[Path], None]) -> None:
+    partial = partial_folder(folder)
     start = time.perf_counter()
     make(partial)
     if not (history := partial / "history.csv").exists():  # nothing was trained by epochs

@@ -85,7 +85,7 @@ class Study(Experiments):
         synthetic = self.profile.data.synthetic.model_copy(update={"seed": seed, **changes})
         data = self.profile.data.model_copy(update={"synthetic": synthetic})
         profile = self.profile.model_copy(update={"name": f"{self.profile.name}-drawn-{seed}", "data": data})
-        return Study(profile, self.paths, self.notebook)
+        return type(self)(profile, self.paths, self.notebook)
 
     def worlds(self) -> list["Study"]:
         """Return studies of the six poses of Subset II drawn anew, as many as the profile says; none for real pictures."""

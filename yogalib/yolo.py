@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -81,11 +83,19 @@ def train_yolo(parts: dict[str, pd.DataFrame], images: Path, settings: Yolo, sta
     return np.load(folder / "probabilities.npy"), pd.read_csv(folder / "history.csv")
 
 
+def _end_with(parent: int) -> None:
+    """End when the process that asked for the job has died: nobody waits for the answer any more."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def _work(job: dict) -> None:
     """Do the job; this alone imports ultralytics."""
     import torch
     from ultralytics import YOLO, settings
 
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     folder = Path(job["folder"])
     settings.update({"sync": False} | {f"{name}_dir": str(folder) for name in ("datasets", "weights", "runs")})
     torch.set_num_threads(job["threads"])

@@ -1,7 +1,6 @@
 """A folder of drawn bodies that looks to the rest of the project like a downloaded Yoga-82."""
 
 import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from multiprocessing import get_context
@@ -16,7 +15,7 @@ from yogalib.dataset.lists import PICKED, SPLIT_FILES
 from yogalib.dataset.subsets import POSES
 from yogalib.errors import BadInput
 from yogalib.paper import load_paper
-from yogalib.paths import swap_folder
+from yogalib.paths import partial_folder, swap_folder
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.look import STYLE_SHARES, between, pick
 from yogalib.synthetic.poses import load_poses, sample_angles
@@ -58,9 +57,7 @@ def write_world(out: Path, images: int, seed: int, classes: list[str] | None = N
     if unknown:
         raise BadInput(f"unknown class {', '.join(unknown)}: give official folder names (yogalib/taxonomy.csv)")
     sizes = class_sizes(images, [int(folders[name]) for name in classes or folders.index])
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial = partial_folder(out)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
         work = [executor.submit(_write_class, partial, number, count, seed, size) for number, count in sizes.items()]
         parts = [future.result() for future in tqdm(work, desc="draw", unit="class", mininterval=10, delay=2)]

@@ -1,0 +1,85 @@
+"""What a profile would run, planned without weights, pictures or a GPU."""
+
+import re
+
+import pytest
+import torch
+
+from yogalib.__main__ import main
+from yogalib.costs import encoder_costs, papers_pace, training_memory, yolo_costs
+from yogalib.encoders import OPENAI
+from yogalib.errors import BadInput
+from yogalib.plan import Plan, add_costs, planned_runs
+
+
+@pytest.fixture(scope="module")
+def paper_runs():
+    return add_costs(planned_runs(Plan.open("paper")), 224)
+
+
+def test_paper_profile_plans_the_papers_protocol_without_weights_or_data(paper_runs, monkeypatch):
+    monkeypatch.delenv("DATA", raising=False)
+    full = paper_runs[(paper_runs["notebook"] == "05_fine_tuning") & (paper_runs["train"] > 15_000)]
+    assert len(full) == 78 + 2  # the splits, and two other loss targets
+    # 80/20 of 19,127; the paper has 15,301 and 3,826
+    assert set(zip(full["train"], full["test"], full["epochs"], strict=True)) == {(15301, 3826, 5)}
+    assert set(paper_runs.loc[paper_runs["kind"] == "zero-shot", "model"]) == set(OPENAI)
+    assert set(paper_runs.loc[paper_runs["notebook"] == "02_zero_shot", "test"]) == {
+        1839
+    }  # Appendix A; Table 2 has 1,627
+    # five epochs of one split take the paper's 13.8 minutes at the paper's pace, less the captions that are encoded once
+    minutes = full["operations"].iloc[0] / papers_pace() / 60
+    assert 13.8 * 0.6 < minutes < 13.8 * 1.1
+
+
+def test_plan_says_it_all_in_one_page_and_touches_nothing(folders, capsys):
+    assert main(["plan", "paper"]) == 0
+    told = capsys.readouterr().out
+    assert re.match(r"paper: \d+ runs on 19,127 images", told)
+    assert all(
+        name in told
+        for name in ("02_zero_shot", "07_yolo_benchmark", "memory", "disk", "ViT-L/14@336px", "yolov8x-cls.pt")
+    )
+    assert not list(folders.iterdir())
+
+
+def test_shapes_of_published_encoders_are_the_published_ones():
+    # parameter counts that OpenAI's own model files have (the paper says 151 million for ViT-B/32)
+    known = {
+        "RN50": 102_007_137,
+        "RN101": 119_688_033,
+        "ViT-B/32": 151_277_313,
+        "ViT-B/16": 149_620_737,
+        "ViT-L/14": 427_616_513,
+    }
+    assert {name: encoder_costs(name).weights for name in known} == known
+    # 4.4 billion multiplications of the image tower (Radford et al. 2021)
+    assert encoder_costs("ViT-B/32").picture == pytest.approx(2 * 4.4e9, rel=0.02)
+
+
+def test_costs_of_a_file_or_of_yolo():
+    with pytest.raises(BadInput, match="not known before it is opened"):
+        encoder_costs("mine.pt")
+    assert yolo_costs("yolov8x-cls.pt", 640).picture == pytest.approx(154.8e9)
+    assert yolo_costs("yolov8n-cls.yaml", 320).picture == pytest.approx(4.3e9 / 4)
+
+
+def test_planned_memory_is_what_a_training_step_keeps():
+    from yogalib.encoders import fresh_clip
+
+    model, batch = fresh_clip("CLIP-mini-ViT", 0), torch.randn(8, 3, 96, 96)
+    kept = {}
+
+    def count(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        model.encode_image(batch)
+    weights = {each.untyped_storage().data_ptr() for each in model.parameters()}
+    activations = sum(size for pointer, size in kept.items() if pointer not in weights)
+    costs = encoder_costs("CLIP-mini-ViT")
+    assert 8 * costs.picture_kept == pytest.approx(
+        activations, rel=0.5
+    )  # a tensor that two steps keep is counted twice
+    assert training_memory(costs, 0, 0) == 16 * sum(each.numel() for each in model.parameters())

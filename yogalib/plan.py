@@ -1,0 +1,253 @@
+"""`make plan`: what a profile would run and what it would take, without weights, data or a GPU.
+
+The plan asks for the same runs as the notebooks do, by the same methods of Experiments; but where those train, it writes down
+what training would see. Costs follow from the networks' shapes.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import get_args
+
+import pandas as pd
+
+from yogalib.dataset.splits import draw_per_class
+from yogalib.dataset.subsets import select_subset
+from yogalib.encoders import RANDOM, SHAPES, weights_file
+from yogalib.errors import BadInput
+from yogalib.experiments import classes_of
+from yogalib.paper import load_paper
+from yogalib.paths import from_environment
+from yogalib.profile import FineTuning, Prompt, Targets
+from yogalib.prompts import SYNTAXES
+from yogalib.runs import run_id
+from yogalib.study import Study
+from yogalib.taxonomy import load_taxonomy
+from yogalib.yolo import weights_of
+
+
+@dataclass(frozen=True)
+class Plan(Study):
+    """A study that only takes notes; `notes` has one row per run, the same run once."""
+
+    notes: dict = field(default_factory=dict)
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """The pictures as they are where they can be seen, else as many of each class as are to be expected."""
+        from yogalib.synthetic.world import class_sizes
+
+        taxonomy, synthetic = load_taxonomy(), self.profile.data.synthetic
+        if synthetic is None and from_environment("DATA", self.profile.data.folder):
+            return super().index
+        if synthetic is None:
+            counts = {
+                taxonomy.index[taxonomy["sanskrit"] == name][0]: n for name, n in load_paper()["class_counts"].items()
+            }
+        else:
+            chosen = taxonomy if synthetic.classes is None else taxonomy[taxonomy["folder"].isin(synthetic.classes)]
+            counts = class_sizes(synthetic.images, chosen["class"].tolist())
+        rows = [(f"{number:02d}/{place:04d}", number) for number, count in counts.items() for place in range(count)]
+        index = pd.DataFrame(rows, columns=["path", "class"])
+        return index.assign(sha256=index["path"], split="", status="kept")
+
+    def subset(self, name: str) -> pd.DataFrame:
+        """Return the rows of a subset; of Subset II as many of each class as the paper's Table 3 has, at most."""
+        if "width" in self.index:  # the pictures are there, and so is their list
+            return super().subset(name)
+        rows = select_subset(self.index, "all" if name == "all" else "subset_i")
+        if name != "subset_ii":
+            return rows
+        taxonomy = load_taxonomy()
+        counts = {name: sum(parts) for name, parts in load_paper()["subset_counts"]["subset_ii"].items()}
+        return rows[rows.groupby("class").cumcount() < rows["class"].map(taxonomy["sanskrit"]).map(counts)]
+
+    def zero_shot(self, encoder: str, subset: str | None = None, prompt: Prompt | None = None) -> None:
+        """Note a zero-shot run."""
+        settings = self.profile.zero_shot
+        rows, prompt = self.subset(subset or settings.subset), prompt or settings.prompt
+        templates = 1 if isinstance(prompt.template, str) else len(prompt.template)
+        self._note(
+            "zero-shot", encoder, None, rows, prompts=templates * len(classes_of(rows)), words=prompt.model_dump()
+        )
+
+    def fine_tune(self, split_seed=None, keep_weights=False, draw=None, on_validation=False, **changes) -> None:
+        """Note a fine-tuning run."""
+        settings = FineTuning.model_validate({**dict(self.profile.fine_tuning), **changes})
+        train, test = self.split(self.subset(settings.subset), split_seed)
+        if on_validation:
+            train, test = self.validation(train, split_seed)
+        train = train if draw is None else draw_per_class(train, *draw)
+        self._note(
+            "fine-tuning", settings.encoder, train, test, settings.epochs, settings.batch, len(classes_of(train)),
+            settings=settings.model_dump(), kept=keep_weights,
+        )  # fmt: skip
+
+    def linear(self, split_seed=None) -> None:
+        """Note a linear model."""
+        self._note("linear", "", *self.split(self.subset(self.profile.fine_tuning.subset), split_seed))
+
+    def yolo(self, split_seed=None) -> None:
+        """Note a run of YOLO."""
+        settings = self.profile.yolo
+        train, test = self.split(self.subset(self.profile.fine_tuning.subset), split_seed)
+        self._note("yolo", settings.model, train, test, settings.epochs, settings.batch)
+
+    def _note(self, kind: str, model: str, train, test: pd.DataFrame, epochs=1, batch=1, prompts=0, **more) -> None:
+        parts = [[] if part is None else part["path"].tolist() for part in (train, test)]
+        note = {"kind": kind, "model": model, "train": len(parts[0]), "test": len(parts[1])}
+        note |= {"epochs": epochs, "batch": batch, "prompts": prompts}
+        decides = note | more | {"parts": parts, "data": self.profile.data.model_dump()}
+        self.notes.setdefault(run_id(decides), note)
+
+
+def planned_runs(plan: Plan) -> pd.DataFrame:
+    """Ask for every run of every notebook, in their order; a run that an earlier notebook made is not planned again.
+
+    Returns one row per run: notebook, kind, model, train, test (pictures), epochs, batch, prompts.
+    """
+    rows = []
+    for notebook, ask in NOTEBOOKS.items():
+        before = len(plan.notes)
+        ask(plan)
+        rows += [{"notebook": notebook} | note for note in list(plan.notes.values())[before:]]
+    return pd.DataFrame(rows)
+
+
+def _zero_shot(plan: Plan) -> None:
+    settings = plan.profile.zero_shot
+    for encoder in settings.encoders:
+        for prompt in [settings.prompt, *settings.other_prompts]:
+            plan.zero_shot(encoder, prompt=prompt)
+        for world in plan.worlds():
+            for prompt in [settings.prompt, *(each for each in settings.other_prompts if each.names == "description")]:
+                world.zero_shot(encoder, prompt=prompt)
+            plan.notes.update(world.notes)
+
+
+def _syntax(plan: Plan) -> None:
+    for seed in plan.split_seeds(plan.profile.small_runs.repeats):
+        for syntax in SYNTAXES.values():
+            plan.small_run(seed, prompt=syntax)
+
+
+def _hyperparameters(plan: Plan) -> None:
+    for seed in plan.split_seeds(plan.profile.small_runs.repeats):
+        for pair in plan.profile.small_runs.pairs:
+            plan.small_run(seed, pair)
+            plan.small_run(seed, pair, on_validation=True)
+        plan.small_run(seed)
+
+
+def _fine_tuning(plan: Plan) -> None:
+    profile = plan.profile
+    plan.fine_tune_splits()
+    for encoder in profile.other_encoders:
+        plan.fine_tune_splits(encoder)
+    for targets in get_args(Targets):
+        if targets != profile.fine_tuning.targets:
+            plan.fine_tune(targets=targets)
+        for seed in plan.split_seeds(profile.small_runs.repeats):
+            plan.small_run(seed, targets=targets)
+    plan.zero_shot(profile.fine_tuning.encoder, profile.small_runs.subset, profile.fine_tuning.prompt)
+
+
+def _frugality(plan: Plan) -> None:
+    for seed in plan.split_seeds(plan.profile.small_runs.repeats):
+        for size in plan.profile.small_runs.per_class:
+            plan.small_run(seed, draw=(size, seed))
+        plan.small_run(seed)
+
+
+def _benchmark(plan: Plan) -> None:
+    for seed in plan.split_seeds(plan.profile.yolo.repeats):
+        plan.yolo(seed)
+        plan.linear(seed)
+
+
+NOTEBOOKS = {
+    "02_zero_shot": _zero_shot,
+    "03_syntax": _syntax,
+    "04_hyperparameters": _hyperparameters,
+    "05_fine_tuning": _fine_tuning,
+    "06_frugality": _frugality,
+    "07_yolo_benchmark": _benchmark,
+}
+
+
+def add_costs(runs: pd.DataFrame, resolution: int) -> pd.DataFrame:
+    """Return the planned runs with what they take. resolution : YOLO's.
+
+    Further columns: trained (pictures, each time that one is seen), answered (pictures, after each epoch), operations, memory
+    (bytes of a training step in fp32). A linear model's costs are not counted.
+    """
+    from yogalib.costs import Costs, encoder_costs, training_memory, yolo_costs
+
+    def costs_of(run) -> Costs:
+        if run.kind == "linear":
+            return Costs(0, 0.0)
+        return yolo_costs(run.model, resolution) if run.kind == "yolo" else encoder_costs(run.model)
+
+    columns = {"trained": [], "answered": [], "operations": [], "memory": []}
+    for run in runs.itertuples():
+        costs, prompts = costs_of(run), min(run.batch, run.prompts)  # in a step each distinct prompt is encoded once
+        steps = -(-run.train // run.batch)
+        columns["trained"].append(run.epochs * run.train)
+        columns["answered"].append(run.epochs * run.test)
+        pictures = 3 * run.train + run.test  # going back takes twice as long as going forth
+        texts = 3 * steps * prompts + run.prompts
+        columns["operations"].append(run.epochs * (pictures * costs.picture + texts * costs.prompt))
+        columns["memory"].append(training_memory(costs, run.batch, prompts) if run.train else 0)
+    return runs.assign(**columns)
+
+
+def describe(plan: Plan) -> list[str]:
+    """Return the plan in words: runs, pictures and time by notebook, then memory, disk and what is missing."""
+    from yogalib.costs import pace, papers_pace
+    from yogalib.device import pick_device
+
+    profile = plan.profile
+    runs = add_costs(planned_runs(plan), profile.yolo.resolution)
+    device = pick_device("auto", profile.fine_tuning.precision, profile.machine.threads)
+    paces = pace(profile.fine_tuning, device), papers_pace()
+    largest = runs.loc[runs["memory"].idxmax()]
+    sides = sorted({SHAPES[name.removesuffix(RANDOM)]["image_resolution"] for name in profile.encoders})
+    disk = sum(len(plan.subset("all")) * 3 * side**2 for side in sides)
+    expected = "" if "width" in plan.index else ", as many as are to be expected: nothing was drawn or read"
+    return [
+        f"{profile.name}: {len(runs)} runs on {len(plan.subset('all')):,} images{expected}",
+        "",
+        f"{'notebook':<20}{'runs':>6}{'trained on':>14}{'answered':>12}{'here':>10}{'RTX A4000':>12}",
+        *(_line(name, part, paces) for name, part in [*runs.groupby("notebook"), ("all", runs)]),
+        "",
+        f"time       operations by pace, without decoding, activation maps and linear models. Here: {paces[0] / 1e12:.3g} T/s in",
+        f"           a training step of {profile.fine_tuning.encoder} ({device.torch.type}, {profile.machine.threads} thread(s)).",
+        f"           RTX A4000: {paces[1] / 1e12:.3g} T/s, the paper's 13.8 minutes (section 4.3).",
+        f"memory     a training step takes at most {largest['memory'] / 1e9:.1f} GB in fp32 ({largest['model']}, batch {largest['batch']})",
+        f"disk       {disk / 1e9:.1f} GB of decoded pictures, {', '.join(map(str, sides))} pixels a side",
+        f"weights    {_missing(plan)}",
+    ]
+
+
+def _line(name: str, runs: pd.DataFrame, paces: tuple[float, float]) -> str:
+    here, there = (_duration(runs["operations"].sum() / pace) for pace in paces)
+    trained, answered = runs["trained"].sum(), runs["answered"].sum()
+    return f"{name:<20}{len(runs):>6}{trained:>14,}{answered:>12,}{here:>10}{there:>12}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _missing(plan: Plan) -> str:
+    missing = []
+    for look, names in ((weights_file, plan.profile.encoders), (weights_of, [plan.profile.yolo])):
+        for name in names:
+            try:
+                look(name, plan.paths.weights)
+            except BadInput:
+                missing.append(getattr(name, "model", name))
+    return f"to be fetched: {', '.join(missing)}" if missing else "all here"
