@@ -2,7 +2,7 @@
 PROFILE ?= mini
 JOBS ?= 2
 REPORTS_DIR ?= reports
-export DATA LISTS DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
+export DATA LISTS VALIDATION DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
 
 # Two notebooks side by side gain only when each keeps to its own core; profiles fix torch's threads for the same results
 # to the bit.
@@ -41,7 +41,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=mini DATA=folder JOBS=2]
+reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=mini DATA=folder VALIDATION=folder JOBS=2]
 	@$(PY) -m yogalib prepare "$(PROFILE)"
 	@if $(MAKE) --question --no-print-directory report; \
 	 then echo "nothing to do: $(REPORTS_DIR)/$(NAME)/index.html is up to date"; \

@@ -8,15 +8,18 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_photos
+from conftest import POSES, write_photos
 from PIL import Image
 
 from yogalib.baselines import linear_on_pixels
+from yogalib.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table, weights_of
+from yogalib.costs import Costs
 from yogalib.errors import BadInput
 from yogalib.profile import read_profile
 from yogalib.study import Study
 from yogalib.tables import over_splits, small_table
-from yogalib.yolo import link_pictures, weights_of
+
+TREE = next(iter(POSES))
 
 
 def test_linear_model_learns_what_a_linear_model_can_learn():
@@ -48,14 +51,72 @@ def test_yolo_answers_for_the_test_part_and_touches_nobodys_pictures(photos, fol
     assert {
         path: hashlib.sha256(path.read_bytes()).hexdigest() for path in photos.rglob("*") if path.is_file()
     } == before
-    assert {path.name for path in run.folder.iterdir()} == {
-        "config.json",
-        "cost.json",
-        "history.csv",
-        "predictions.parquet",
-    }
+    files = {"config.json", "cost.json", "history.csv", "predictions.parquet"}
+    assert {path.name for path in run.folder.iterdir()} == files
     again = Study.open("photos", changes | {"yolo.repeats": 2}).yolo(0)
     assert again.folder == run.folder, "the number of repeats decides no single run"
+    kept = study.yolo(0, keep_weights=True)
+    assert {path.name for path in kept.folder.iterdir()} == files | {KEPT}
+    pd.testing.assert_frame_equal(kept.predictions, run.predictions)  # one seed, one result
+    # the kept weights give the same answers again, and explain themselves
+    judged = study.judge(kept, study, test)
+    np.testing.assert_allclose(judged.probabilities, run.probabilities, atol=1e-5)
+    asked = {"resolution": 32, "device": "cpu", "targets": test["class"].tolist()[:2], "top": 8}
+    told = ask_yolo("explain", kept.folder / KEPT, [photos / path for path in test["path"][:2]], **asked)
+    for name in ("EigenCAM", "gScoreCAM"):
+        assert told[name].shape == (2, 32, 32)
+        assert 0 <= told[name].min() <= told[name].max() <= 1
+        assert told[f"{name}_road"].shape == (2,)
+
+
+def test_pictures_from_elsewhere_are_of_known_poses_and_no_twins(photos, folders, monkeypatch):
+    monkeypatch.setenv("DATA", str(photos))
+    other = write_photos(folders / "other", per_class=6, seed=9)
+    Image.open(photos / TREE / "3.jpg").save(other / TREE / "copy.jpg", quality=60)
+    (other / "Cobra_Pose_or_Bhujangasana_").mkdir()
+    Image.new("RGB", (90, 80)).save(other / "Cobra_Pose_or_Bhujangasana_" / "0.jpg")
+    study = Study.open("photos")
+    assert study.elsewhere()[0] is study, "without another set, the test part stands in"
+    monkeypatch.setenv("VALIDATION", str(other))
+    elsewhere, rows, removed = study.elsewhere()
+    assert elsewhere.folder == other
+    assert f"{TREE}/copy.jpg" not in set(rows["path"])
+    assert removed + len(rows) == 19
+    assert set(rows["class"]) <= set(study.subset("all")["class"])  # these plain shapes are easily taken for twins
+
+
+def test_drawn_validation_set_is_another_world(folders):
+    study = Study.open("smoke", {"data.synthetic.images": 80, "validation_set.drawn": 60})
+    other, rows, removed = study.elsewhere()
+    assert len(rows) + removed >= 60
+    assert set(rows["class"]) == set(study.subset("all")["class"])
+    assert not set(rows["sha256"]) & set(study.subset("all")["sha256"])
+    assert other.folder != study.folder
+
+
+def test_training_costs_to_the_best_and_to_an_equal_epoch():
+    runs = {"one": Trained([0.2, 0.8, 0.7], 30.0), "other": Trained([0.1, 0.3, 0.5, 0.6], 80.0)}
+    table = training_table(runs, {"one": Costs(10, 1.0), "other": Costs(20, 2.0)}).set_index("model")
+    assert table["best_epoch"].to_dict() == {"one": 2, "other": 4}
+    assert table["to_best"].to_dict() == {"one": 20.0, "other": 80.0}
+    assert table["equal_epoch"].to_dict() == {"one": 2, "other": 4}  # the lower best is 0.6
+    assert table["kilojoules"].isna().all()
+
+
+def test_differences_by_pose_are_sorted_and_add_up():
+    labels = [0, 0, 1, 1, 2, 2]
+    ours, theirs = Answers([0, 0, 1, 0, 2, 1], labels), Answers([1, 0, 1, 1, 0, 0], labels)
+    table = class_differences(ours, theirs)
+    assert table["difference"].tolist() == [-0.5, 0.5, 0.5]
+    assert (table["difference"] * table["n"]).sum() == sum(ours.hits) - sum(theirs.hits)
+
+
+class Trained:
+    """A run with a given curve."""
+
+    def __init__(self, top1, seconds):
+        self.history = pd.DataFrame({"epoch": range(1, len(top1) + 1), "top1": top1})
+        self.cost = {"seconds": seconds, "peak_memory": 1e9, "joules": None}
 
 
 def test_jpegs_that_yolo_would_write_anew_are_copied_and_others_linked(tmp_path):
@@ -97,7 +158,7 @@ class Answers:
 
     def __init__(self, predicted, labels):
         self.predicted, self.labels, self.classes = np.array(predicted), np.array(labels), np.array([0, 1, 40])
-        self.probabilities = np.eye(3)[self.predicted]
+        self.probabilities, self.hits = np.eye(3)[self.predicted], self.predicted == self.labels
 
 
 def test_table_over_splits_gives_mean_and_spread_at_each_level():

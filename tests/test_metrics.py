@@ -132,3 +132,22 @@ def test_small_draws_scatter_as_the_hypergeometric_says():
     assert drawn.mean(axis=0) == pytest.approx([0.3, 0.6], abs=0.01)
     assert (53 * drawn[:, 0]).std() == pytest.approx(hypergeom(200, 60, 53).std(), rel=0.05)
     assert (drawn[:, 1] >= drawn[:, 0]).all(), "both models answer for the same pictures"
+
+
+def test_paired_proportions_hold_the_truth_in_95_of_100_samples():
+    rng, held = np.random.default_rng(0), []
+    for _ in range(
+        2000
+    ):  # both right 55 %, only ours 25 %, only theirs 10 %, neither 10 %: a true difference of 15 points
+        case = rng.choice(4, 60, p=[0.55, 0.25, 0.1, 0.1])
+        _, low, high = metrics.paired_proportions(np.isin(case, [0, 1]), np.isin(case, [0, 2]))
+        held.append(low <= 0.15 <= high)
+    assert 0.935 <= np.mean(held) <= 0.975
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_paired_proportions_turn_round_with_the_models(pairs):
+    ours, theirs = np.array(pairs).T
+    there, back = metrics.paired_proportions(ours, theirs), metrics.paired_proportions(theirs, ours)
+    assert there == pytest.approx((-back[0], -back[2], -back[1]))
+    assert -1 <= there[1] <= there[2] <= 1

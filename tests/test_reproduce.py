@@ -133,7 +133,13 @@ def test_plan_names_just_the_runs_that_reproduce_makes(reproduced, monkeypatch):
     monkeypatch.setenv("DATA", str(home / "photos"))
     planned = planned_runs(Plan.open(words[1].removeprefix("PROFILE=")))
     made = [json.loads(path.read_text()) for path in (home / "runs").glob("[0-9a-f]*/config.json")]
-    kinds = {"zero-shot": "zero_shot", "fine-tuning": "fine_tuning", "linear": "linear_on_pixels", "yolo": "yolo"}
+    kinds = {
+        "zero-shot": "zero_shot",
+        "fine-tuning": "fine_tuning",
+        "linear": "linear_on_pixels",
+        "yolo": "yolo",
+        "judged": "judged",
+    }
     assert planned["kind"].map(kinds).value_counts().to_dict() == Counter(config["kind"] for config in made)
     assert planned.loc[planned["kind"] == "fine-tuning", "model"].value_counts().to_dict() == Counter(
         config["encoder"] for config in made if config["kind"] == "fine_tuning"

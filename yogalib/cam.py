@@ -82,31 +82,49 @@ def watched_layer(model: nn.Module) -> tuple[nn.Module, object, int]:
 def activation_maps(
     encoder: Encoder, pixels: np.ndarray, prompts: list[str], targets: np.ndarray, top: float
 ) -> np.ndarray:
-    """Return gScoreCAM's maps, float (N, R, R), 0 to 1.
+    """Return gScoreCAM's maps of an encoder, float (N, R, R), 0 to 1.
 
     pixels : uint8 (N, R, R, 3). prompts : C. targets : (N,), the place of the prompt that each picture is asked about.
     top : channels asked, as their number (never more than there are) or, under 1, as their share.
     """
     layer, reshape, channels = watched_layer(encoder.model)
-    count = max(1, round(top * channels)) if top < 1 else min(int(top), channels)
-    network = PromptLogits(encoder, prompts).eval()
-    maps = []
-    with GScoreCAM(network, layer, count, reshape) as cam:
-        for picture, target in zip(pixels, targets, strict=True):
-            images = normalise(torch.from_numpy(picture[None].copy())).to(cam.device)
-            maps.append(cam(images, [ClassifierOutputTarget(int(target))])[0])
+    network, images = _asked(encoder, pixels, prompts)
+    return maps_of(
+        GScoreCAM(network, layer, max(1, round(top * channels)) if top < 1 else int(top), reshape), images, targets
+    )
+
+
+def maps_of(cam: BaseCAM, images: Tensor, targets: np.ndarray) -> np.ndarray:
+    """Return a method's maps, float (N, R, R), 0 to 1. images : the network's input, (N, 3, R, R). targets : (N,), class numbers."""
+    with cam:
+        maps = [
+            cam(image[None].to(cam.device), [ClassifierOutputTarget(int(target))])[0]
+            for image, target in zip(images, targets, strict=True)
+        ]
     return np.stack(maps)
 
 
 def road(encoder: Encoder, pixels: np.ndarray, prompts: list[str], targets: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Return the ROAD score of each map of an encoder, (N,); arguments as `activation_maps` has them."""
+    return road_of(*_asked(encoder, pixels, prompts), targets, maps)
+
+
+def road_of(network: nn.Module, images: Tensor, targets: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """Return grad-cam's combined ROAD score of each map, (N,): higher is better, 0 is what a map without meaning gets.
 
     Rong et al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods": half the difference of the logit when
     the least and when the most relevant pixels are blurred away.
     """
-    network, score = PromptLogits(encoder, prompts).eval(), ROADCombined(percentiles=[20, 40, 60, 80])
-    images = normalise(torch.from_numpy(pixels.copy())).to(network.texts.device)
-    return score(images, maps, [ClassifierOutputTarget(int(target)) for target in targets], network)
+    score = ROADCombined(percentiles=[20, 40, 60, 80])
+    with torch.random.fork_rng():  # what is blurred away gets a little noise
+        torch.manual_seed(0)
+        return score(images, maps, [ClassifierOutputTarget(int(target)) for target in targets], network)
+
+
+def _asked(encoder: Encoder, pixels: np.ndarray, prompts: list[str]) -> tuple[nn.Module, Tensor]:
+    """Return what grad-cam needs: the encoder as a classifier, and its input."""
+    network = PromptLogits(encoder, prompts).eval()
+    return network, normalise(torch.from_numpy(pixels.copy()).to(network.texts.device))
 
 
 def mass_inside(maps: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -1,9 +1,11 @@
 """What networks cost, from their shapes alone: weights, operations and memory; and the pace that a machine keeps."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
@@ -86,6 +88,16 @@ def pace(settings: FineTuning, device: Device) -> float:
         optimiser.step()
         loss.item()  # waits for the device
     return 3 * batch * (costs.picture + costs.prompt) / (time.perf_counter() - start)
+
+
+def timed(work: Callable[[], object], repeats: int, warm_up: int = 3) -> np.ndarray:
+    """Return the seconds of each repeat, (repeats,), after some that are not counted; `work` must wait for the device."""
+    taken = []
+    for _ in range(warm_up + repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return np.array(taken[warm_up:])
 
 
 def papers_pace() -> float:

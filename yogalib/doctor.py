@@ -5,11 +5,11 @@ import os
 import platform
 import shutil
 
+from yogalib.benchmark import weights_of
 from yogalib.encoders import weights_file
 from yogalib.errors import BadInput
 from yogalib.profile import profile_names, read_profile
 from yogalib.study import Study
-from yogalib.yolo import weights_of
 
 
 def check(profile: str) -> Study:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from yogalib.dataset.index import data_hash
+from yogalib.dataset.near import twins_of
 from yogalib.dataset.splits import draw_per_class, hold_out
 from yogalib.profile import FineTuning, Prompt
 from yogalib.prompts import class_prompts
@@ -126,23 +127,63 @@ class Experiments:
 
         return stored_run(self.paths.runs, config, make)
 
-    def yolo(self, split_seed: int | None = None) -> Run:
+    def yolo(self, split_seed: int | None = None, keep_weights: bool = False) -> Run:
         """Train YOLOv8-cls on the same training part (section 5), and keep it as a run; its history is of the validation part."""
-        from yogalib.yolo import train_yolo, weights_of
+        from yogalib.benchmark import KEPT, train_yolo, weights_of
 
         settings = self.profile.yolo
         start = weights_of(settings, self.paths.weights)
         train, test = self.split(self.subset(self.profile.fine_tuning.subset), split_seed)
         parts = dict(zip(("train", "val"), self.validation(train, split_seed), strict=True))
         config = self._answers("yolo", train, test) | {"settings": settings.model_dump(exclude={"repeats"})}
+        config |= {"keep_weights": keep_weights}
 
         def make(folder: Path) -> None:
             with tempfile.TemporaryDirectory(dir=folder) as work:
                 answers, history = train_yolo(
                     {**parts, "test": test}, self.folder, settings, start, str(self.device.torch), Path(work)
                 )
+                for name in ["cost.json", *([KEPT] if keep_weights else [])]:
+                    (Path(work) / name).rename(folder / name)
             history.to_csv(folder / "history.csv", index=False)
             save_predictions(folder, test, np.array(config["classes"]), answers)
+
+        return stored_run(self.paths.runs, config, make)
+
+    def elsewhere(self) -> tuple["Experiments", pd.DataFrame, int]:
+        """Return the study of the validation set, its rows, and how many were left out since their twin is in this study.
+
+        Only poses that this study knows are kept. Without a validation set, this study and the test part of its first split.
+        """
+        ours, other = self.subset(self.profile.fine_tuning.subset), self.validation_set()
+        if other is None:
+            return self, self.split(ours)[1], 0
+        rows = other.subset("all")
+        rows = rows[rows["class"].isin(ours["class"])]
+        twins = twins_of(rows, ours)
+        return other, rows[~twins], int(twins.sum())
+
+    def judge(self, run: Run, other: "Experiments", rows: pd.DataFrame) -> Run:
+        """Let a run that kept its weights, of CLIP or YOLO, answer for rows of another study (section 5); keep it as a run."""
+        from yogalib.benchmark import KEPT, ask_yolo
+        from yogalib.predict import tuned_encoder
+        from yogalib.zero_shot import classify
+
+        classes = run.config["classes"]
+        config = {"kind": "judged", "code": CODE, "run": run.folder.name, "test": data_hash(rows), "classes": classes}
+
+        def make(folder: Path) -> None:
+            if run.config["kind"] == "yolo":
+                files, resolution = [other.folder / path for path in rows["path"]], run.config["settings"]["resolution"]
+                answers = ask_yolo("answer", run.folder / KEPT, files, resolution, str(self.device.torch))[
+                    "probabilities"
+                ]
+                save_predictions(folder, rows, np.array(classes), answers)
+            else:
+                encoder = tuned_encoder(run)
+                pixels = other.pixels(rows, encoder.resolution)
+                answers = classify(encoder, pixels, run.config["prompts"], self.device)
+                save_predictions(folder, rows, np.array(classes), *answers)
 
         return stored_run(self.paths.runs, config, make)
 

@@ -140,6 +140,41 @@ def model_bars(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def side_by_side(accuracy: pd.DataFrame, training: pd.DataFrame, inference: pd.DataFrame) -> Figure:
+    """Draw Fig. 9: accuracy with its interval, training time to the best epoch and inference time, model by model.
+
+    Columns: setting, accuracy, low, high; model, to_best (seconds); model, what, p50_ms, p95_ms.
+    """
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 2.6))
+    left.errorbar(
+        accuracy["setting"], 100 * accuracy["accuracy"], yerr=_spread(accuracy, "accuracy"), fmt="o", capsize=4
+    )
+    left.set(ylabel="top-1, %", ylim=(0, 100), title="accuracy")
+    middle.bar(training["model"], training["to_best"], color=COLOURS[1])
+    middle.set(ylabel="seconds to the best epoch", title="training")
+    labels = [fill(f"{row.model}, {row.what}", 16) for row in inference.itertuples()]
+    above = np.maximum(inference["p95_ms"] - inference["p50_ms"], 0)
+    right.bar(labels, inference["p50_ms"], yerr=[np.zeros(len(above)), above], capsize=4, color=COLOURS[2])
+    right.set(ylabel="ms a picture, p50 to p95", title="inference")
+    for axis in (left, middle, right):
+        axis.tick_params(axis="x", labelsize=7)
+        axis.margins(x=0.2)
+        axis.grid(visible=False, axis="x")
+    return figure
+
+
+def difference_bars(table: pd.DataFrame, ours: str, theirs: str) -> Figure:
+    """Draw the difference of two models by class, sorted. Columns: pose, n, difference (shares)."""
+    figure, axis = plt.subplots(figsize=(7, 0.17 * len(table) + 1.1))
+    colours = np.where(table["difference"] < 0, COLOURS[5], COLOURS[0])
+    axis.barh(table["pose"] + " (" + table["n"].astype(str) + ")", 100 * table["difference"], color=colours)
+    axis.tick_params(axis="y", labelsize=6)
+    axis.margins(y=0.01)
+    axis.grid(visible=False, axis="y")
+    axis.set(xlabel=f"top-1 of {ours} less that of {theirs}, points", xlim=(-102, 102))
+    return figure
+
+
 def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
     """Draw Tables 6 and 7: accuracy over the learning rate, one line per weight decay. Columns as tables.small_table."""
     figure, axis = plt.subplots(figsize=(6, 3))

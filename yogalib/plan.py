@@ -10,6 +10,7 @@ from typing import get_args
 
 import pandas as pd
 
+from yogalib.benchmark import weights_of
 from yogalib.dataset.splits import draw_per_class
 from yogalib.dataset.subsets import select_subset
 from yogalib.encoders import RANDOM, SHAPES, weights_file
@@ -22,7 +23,6 @@ from yogalib.prompts import SYNTAXES
 from yogalib.runs import run_id
 from yogalib.study import Study
 from yogalib.taxonomy import load_taxonomy
-from yogalib.yolo import weights_of
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,17 @@ class Plan(Study):
         """Note a linear model."""
         self._note("linear", "", *self.split(self.subset(self.profile.fine_tuning.subset), split_seed))
 
-    def yolo(self, split_seed=None) -> None:
+    def yolo(self, split_seed=None, keep_weights=False) -> None:
         """Note a run of YOLO."""
         settings = self.profile.yolo
         train, test = self.split(self.subset(self.profile.fine_tuning.subset), split_seed)
-        self._note("yolo", settings.model, train, test, settings.epochs, settings.batch)
+        self._note("yolo", settings.model, train, test, settings.epochs, settings.batch, kept=keep_weights)
+
+    def judge(self, model: str, prompts: int) -> None:
+        """Note that a model answers for the validation set, twins counted in."""
+        other, ours = self.validation_set() or self, self.subset(self.profile.fine_tuning.subset)
+        rows = self.split(ours)[1] if other is self else other.subset("all")
+        self._note("judged", model, None, rows[rows["class"].isin(ours["class"])], prompts=prompts)
 
     def _note(self, kind: str, model: str, train, test: pd.DataFrame, epochs=1, batch=1, prompts=0, **more) -> None:
         parts = [[] if part is None else part["path"].tolist() for part in (train, test)]
@@ -160,8 +166,12 @@ def _frugality(plan: Plan) -> None:
 
 def _benchmark(plan: Plan) -> None:
     for seed in plan.split_seeds(plan.profile.yolo.repeats):
-        plan.yolo(seed)
+        plan.yolo(seed, keep_weights=seed == plan.profile.split.seed)
         plan.linear(seed)
+    plan.judge(
+        plan.profile.fine_tuning.encoder, prompts=plan.subset(plan.profile.fine_tuning.subset)["class"].nunique()
+    )
+    plan.judge(plan.profile.yolo.model, prompts=0)
 
 
 NOTEBOOKS = {
@@ -185,7 +195,7 @@ def add_costs(runs: pd.DataFrame, resolution: int) -> pd.DataFrame:
     def costs_of(run) -> Costs:
         if run.kind == "linear":
             return Costs(0, 0.0)
-        return yolo_costs(run.model, resolution) if run.kind == "yolo" else encoder_costs(run.model)
+        return yolo_costs(run.model, resolution) if run.model.startswith("yolo") else encoder_costs(run.model)
 
     columns = {"trained": [], "answered": [], "operations": [], "memory": []}
     for run in runs.itertuples():

@@ -31,6 +31,7 @@ class Synthetic(_Strict):
     size: Count
     seed: int
     classes: list[str] | None  # official folder names; None: all 82
+    shifted: bool = False  # other styles and another camera than usual: another data set
 
 
 class Data(_Strict):
@@ -139,6 +140,13 @@ class Yolo(_Strict):
     seed: int
 
 
+class ValidationSet(_Strict):
+    """Section 5: pictures from elsewhere, on which both models are judged; with neither, the test part stands in."""
+
+    drawn: Count | None  # so many, from another seed, in other styles, by another camera
+    folder: str | None  # or VALIDATION=... on the make line: one sub-folder per pose (the paper: YoPo)
+
+
 class Machine(_Strict):
     """Where the numbers are made. The number of threads decides the last bits of a sum."""
 
@@ -160,6 +168,7 @@ class Profile(_Strict):
     other_encoders: list[str]  # fine-tuned on the same splits, to hold beside fine_tuning.encoder
     small_runs: SmallRuns
     yolo: Yolo
+    validation_set: ValidationSet
     machine: Machine
 
     @property

@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.errors import BadInput
+from yogalib.meter import Meter
 from yogalib.paths import partial_folder, write_whole
 
 CODE = 2  # part of every run's hash: raise it when training or evaluation changes what a run would hold
@@ -105,11 +105,13 @@ def stored_run(runs: Path, config: dict, make: Callable[[Path], None]) -> Run:
 
 def _make(folder: Path, config: dict, make: Callable[[Path], None]) -> None:
     partial = partial_folder(folder)
-    start = time.perf_counter()
+    meter = Meter()
     make(partial)
     if not (history := partial / "history.csv").exists():  # nothing was trained by epochs
         pd.DataFrame(columns=["epoch"]).to_csv(history, index=False)
-    cost = {"seconds": round(time.perf_counter() - start, 3), **machine()}
+    cost = {**meter.read(), **machine()}
+    if (own := partial / "cost.json").exists():  # of a process that the run started
+        cost |= json.loads(own.read_text(encoding="utf-8"))
     (partial / "cost.json").write_text(json.dumps(cost, indent=2), encoding="utf-8")
     (partial / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
     partial.rename(folder)

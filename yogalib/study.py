@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +34,7 @@ class Study(Experiments):
     profile: Profile
     paths: Paths
     notebook: str = "interactive"
+    pictures: Path | None = None  # a folder other than the profile's
     _made: dict = field(default_factory=lambda: {"claims": {}, "tables": {}, "figures": {}, "start": time.time()})
 
     @classmethod
@@ -59,6 +60,8 @@ class Study(Experiments):
     @cached_property
     def folder(self) -> Path:
         """The folder of the images: drawn on first use, or the profile's, or the one that DATA names."""
+        if self.pictures is not None:
+            return self.pictures
         if self.profile.data.synthetic is not None:
             return self._drawn_world()
         given = from_environment("DATA", self.profile.data.folder)
@@ -99,11 +102,22 @@ class Study(Experiments):
             for number in range(self.profile.zero_shot.worlds)
         ]
 
+    def validation_set(self) -> "Study | None":
+        """Return the study of the pictures from elsewhere that section 5 judges both models on; None where there are none."""
+        setting = self.profile.validation_set
+        given = from_environment("VALIDATION", setting.folder)
+        if given:
+            profile = self.profile.model_copy(update={"name": f"{self.profile.name}-validation"})
+            return replace(self, profile=profile, pictures=given)
+        if setting.drawn is None:
+            return None
+        return self.redrawn(self.profile.data.synthetic.seed + 1000, images=setting.drawn, shifted=True)
+
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row per file, with its status (yogalib.dataset.index)."""
         data = self.profile.data
-        lists = from_environment("LISTS", data.lists)
+        lists = None if self.pictures else from_environment("LISTS", data.lists)
         index = refresh_index(
             self.folder, data.minimum_side, lists, self.paths.data / self.profile.name / "index.parquet"
         )

@@ -1,13 +1,10 @@
-"""YOLOv8-cls on the study's own split, by ultralytics' own training (paper, section 5).
+"""The one module that imports ultralytics: a process that trains YOLOv8-cls, or asks a trained one (yogalib.benchmark).
 
-Ultralytics patches torch, OpenCV and Pillow when it is imported, so it lives in a process of its own: `train_yolo` writes down
-the job and starts `python -m yogalib.yolo`, which does it and leaves its answers as files. Nothing else in yogalib imports it.
+Run as `python -m yogalib.yolo job.json`; answers are left as .npy files in the job's folder.
 """
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -15,72 +12,37 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor, nn
 
-from yogalib.errors import BadInput
-from yogalib.profile import Yolo
+from yogalib.benchmark import KEPT
+from yogalib.dataset.images import open_image
 
-PRETRAINED = ".pt"
+BATCH = 256
 
 
-def weights_of(settings: Yolo, weights: Path) -> str:
-    """Return what ultralytics starts from: the path of published weights, or the name of a shape to fill at random.
+class Classifier(nn.Module):
+    """A trained YOLOv8-cls as grad-cam and the rest of us know classifiers: pictures (N, 3, R, R) to logits (N, C).
 
-    Raises BadInput when the weights are not there: ultralytics would fetch them without asking.
+    classes : official class number of each logit. transform : from an opened picture to the network's input.
     """
-    if not settings.model.endswith(PRETRAINED):
-        return settings.model
-    file = weights / settings.model
-    if not file.is_file():
-        raise BadInput(f"weights of {settings.model} not found: put ultralytics' file into {weights}")
-    return str(file.resolve())
 
+    def __init__(self, model, resolution: int, device: str):
+        from ultralytics.data.augment import classify_transforms
 
-def link_pictures(rows: pd.DataFrame, images: Path, folder: Path) -> None:
-    """Lay out pictures as ultralytics reads them: `folder`/<class>/<number>.<ending>, links where that is safe.
+        super().__init__()
+        self.network = model.model.to(device).float().eval().requires_grad_()
+        self.classes = np.array([int(name) if name.isdigit() else -1 for _, name in sorted(model.names.items())])
+        self.transform, self.device = classify_transforms(resolution), device
 
-    Ultralytics writes a JPEG anew, in place, when it does not end as a JPEG should; such a file is copied, so that nobody's
-    own pictures change.
-    """
-    for number, (path, label) in enumerate(zip(rows["path"], rows["class"], strict=True)):
-        source = (images / path).resolve()
-        target = folder / f"{label:02d}" / f"{number:06d}{source.suffix.lower()}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        is_jpeg = source.suffix.lower() in (".jpg", ".jpeg")
-        if is_jpeg and source.read_bytes()[-2:] != b"\xff\xd9":
-            shutil.copy(source, target)
-        else:
-            target.symlink_to(source)
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits; outside training ultralytics gives (probabilities, logits)."""
+        out = self.network(images)
+        return out[1] if isinstance(out, tuple) else out
 
-
-def train_yolo(parts: dict[str, pd.DataFrame], images: Path, settings: Yolo, start: str, device: str, folder: Path):
-    """Train on `train`, keep the epoch that is best on `val`, and answer for `test`.
-
-    parts : rows of the index, by those three names. images : their folder. start : from weights_of. device : as torch names
-    it. folder : where ultralytics works; what is in it afterwards is not needed.
-
-    Returns the probabilities (N, C) of the test rows, classes in their order, and the history: epoch, loss, top1 on `val`.
-    """
-    import torch
-
-    for name in ("train", "val"):
-        link_pictures(parts[name], images, folder / "pictures" / name)
-    job = settings.model_dump() | {"model": start, "device": device, "folder": str(folder.resolve())}
-    job |= {"pictures": {name: len(parts[name]) for name in ("train", "val")}, "images": str(images.resolve())}
-    job |= {"test": parts["test"]["path"].tolist(), "threads": torch.get_num_threads()}
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    quiet = {
-        "YOLO_OFFLINE": "true",
-        "YOLO_AUTOINSTALL": "false",
-        "YOLO_VERBOSE": "false",
-        "ULTRALYTICS_SAFE_LOAD": "true",  # a .pt file runs no code
-        "YOLO_CONFIG_DIR": str(folder.resolve()),
-        "MPLCONFIGDIR": str(folder.resolve()),
-    }
-    command = [sys.executable, "-m", "yogalib.yolo", str(folder / "job.json")]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"YOLO's training failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    return np.load(folder / "probabilities.npy"), pd.read_csv(folder / "history.csv")
+    def read(self, files: list[str]) -> Tensor:
+        """Return the network's input, (N, 3, R, R)."""
+        return torch.stack([self.transform(open_image(Path(file))) for file in files]).to(self.device)
 
 
 def _end_with(parent: int) -> None:
@@ -92,7 +54,6 @@ def _end_with(parent: int) -> None:
 
 def _work(job: dict) -> None:
     """Do the job; this alone imports ultralytics."""
-    import torch
     from ultralytics import YOLO, settings
 
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -100,6 +61,20 @@ def _work(job: dict) -> None:
     settings.update({"sync": False} | {f"{name}_dir": str(folder) for name in ("datasets", "weights", "runs")})
     torch.set_num_threads(job["threads"])
     model = YOLO(job["model"], task="classify")
+    if job["task"] == "train":
+        _train(model, job, folder)
+        model = YOLO(folder / KEPT)
+    classifier = Classifier(model, job["resolution"], job["device"])
+    tasks = {"train": _answer, "answer": _answer, "explain": _explain, "time": _time}
+    for name, array in tasks[job["task"]](classifier, job).items():
+        np.save(folder / f"{name}.npy", array)
+
+
+def _train(model, job: dict, folder: Path) -> None:
+    """Train and leave KEPT, history.csv and cost.json."""
+    from yogalib.meter import Meter
+
+    meter = Meter()
     options = {"optimizer": "SGD", "lr0": job["learning_rate"], "seed": job["seed"], "deterministic": True}
     # mixed precision would look for a model on the network to test itself with
     quiet = {"plots": False, "amp": False, "verbose": False, "workers": 0, "exist_ok": True}
@@ -107,6 +82,7 @@ def _work(job: dict) -> None:
         data=str(folder / "pictures"), imgsz=job["resolution"], epochs=job["epochs"], batch=job["batch"], device=job["device"],
         project=str(folder), name="train", **options, **quiet,
     )  # fmt: skip
+    (folder / "cost.json").write_text(json.dumps(meter.read()), encoding="utf-8")
     for name, count in job["pictures"].items():
         loader = model.trainer.train_loader if name == "train" else model.trainer.test_loader
         if len(loader.dataset) != count:
@@ -114,26 +90,50 @@ def _work(job: dict) -> None:
     results = pd.read_csv(folder / "train" / "results.csv").rename(columns=str.strip)
     history = results[["epoch", "train/loss", "metrics/accuracy_top1"]].set_axis(["epoch", "loss", "top1"], axis=1)
     history.to_csv(folder / "history.csv", index=False)
-    np.save(folder / "probabilities.npy", _answer(YOLO(folder / "train" / "weights" / "best.pt"), job))
+    (folder / "train" / "weights" / "best.pt").rename(folder / KEPT)
 
 
-def _answer(model, job: dict) -> np.ndarray:
-    """Return the test pictures' probabilities, (N, C), classes by number."""
-    import torch
-    from ultralytics.data.augment import classify_transforms
+@torch.no_grad()
+def _answer(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
+    """Return the pictures' probabilities, (N, C), classes in the order of their numbers."""
+    files = job["files"]
+    parts = [
+        classifier(classifier.read(files[start : start + BATCH])).softmax(1).cpu()
+        for start in range(0, len(files), BATCH)
+    ]
+    return {"probabilities": torch.cat(parts).numpy()[:, np.argsort(classifier.classes)]}
 
-    from yogalib.dataset.images import open_image
 
-    transform, network = classify_transforms(job["resolution"]), model.model.to(job["device"]).float().eval()
-    parts = []
-    for start in range(0, len(job["test"]), 256):
-        paths = job["test"][start : start + 256]
-        batch = torch.stack([transform(open_image(Path(job["images"]) / path)) for path in paths])
-        with torch.no_grad():
-            out = network(batch.to(job["device"]))
-        parts.append((out[0] if isinstance(out, tuple) else out).cpu().numpy())
-    order = np.argsort([int(name) for _, name in sorted(model.names.items())])
-    return np.concatenate(parts)[:, order]
+def _explain(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
+    """Return what the network saw and its activation maps before the head, with their ROAD scores."""
+    from pytorch_grad_cam import EigenCAM
+
+    from yogalib.cam import GScoreCAM, maps_of, road_of
+
+    images, layer = classifier.read(job["files"]), classifier.network.model[-2]
+    # a network before its training knows other classes, and is asked for any
+    places = {number: place for place, number in enumerate(classifier.classes)}
+    targets = np.array([places.get(number, 0) for number in job["targets"]])
+    found = {"pixels": (255 * images.permute(0, 2, 3, 1)).round().byte().cpu().numpy()}
+    for name, cam in (
+        ("EigenCAM", EigenCAM(classifier, [layer])),
+        ("gScoreCAM", GScoreCAM(classifier, layer, job["top"])),
+    ):
+        found[name] = maps_of(cam, images, targets)
+        found[f"{name}_road"] = road_of(classifier, images, targets, found[name])
+    return found
+
+
+@torch.no_grad()
+def _time(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
+    """Return the seconds of answering one picture, from its file, and a whole batch that is decoded."""
+    from yogalib.costs import timed
+
+    file, batch = job["files"][:1], classifier.read((job["files"] * job["batch"])[: job["batch"]])
+    return {
+        "latency": timed(lambda: classifier(classifier.read(file)).softmax(1).cpu(), job["repeats"]),
+        "throughput": timed(lambda: classifier(batch).softmax(1).cpu(), 5),
+    }
 
 
 if __name__ == "__main__":

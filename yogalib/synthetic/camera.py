@@ -1,7 +1,7 @@
 """Where the camera stands and what it makes of points in space."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,17 @@ def sample_camera(rng: np.random.Generator, view: np.ndarray, flat: bool) -> Cam
         fill=fill,
         x=between(rng, -1, 1) * (1.0 if rng.random() < 0.35 else 0.35),  # mostly near the middle
         y=between(rng, -0.6, 1),
+    )
+
+
+def held_near(rng: np.random.Generator, camera: Camera) -> Camera:
+    """Return the camera as a phone held by someone who stands by: nearer, higher, aslant, the body large."""
+    return replace(
+        camera,
+        elevation=between(rng, 12, 38),
+        roll=6 * rng.standard_normal(),
+        distance=between(rng, 1.9, 3.2),
+        fill=between(rng, 0.7, 1.0),
     )
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from yogalib.synthetic.bodies import pose_bodies
-from yogalib.synthetic.camera import Camera, View, look_at, sample_camera
+from yogalib.synthetic.camera import Camera, View, held_near, look_at, sample_camera
 from yogalib.synthetic.effects import develop, write_words
 from yogalib.synthetic.look import Look, between, colour, sample_look, scaled
 from yogalib.synthetic.places import draw_place
@@ -38,15 +38,17 @@ def draw_picture(
     size: tuple[int, int],
     style: str | None = None,
     with_parts: bool = False,
+    near: bool = False,
 ) -> Picture:
     """Draw one body in a place of its own.
 
     bodies, row : the body. view : its range of camera azimuths in degrees. size : width, height in pixels.
-    style : one of look.STYLES, or any.
+    style : one of look.STYLES, or any. near : by a camera held near and high, at a slant.
     """
     width, height = size
     look, joints = sample_look(rng, style), bodies.joints[row]
     camera = sample_camera(rng, view, flat=bool(joints[:, 1].max() < 0.55))
+    camera = held_near(rng, camera) if near else camera
     seen = look_at(joints, bodies.radius[row], camera, width * SUPERSAMPLE, height * SUPERSAMPLE)
     layer = render(bodies, row, seen, look, rng, size, with_parts)
     floor = _Floor(seen, joints)

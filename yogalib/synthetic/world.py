@@ -27,6 +27,7 @@ FEWEST = 6  # pictures of the rarest class
 TEST_SHARE = 0.26  # as in the official lists
 COPIES = 0.03  # share of planted near-duplicates
 ASPECTS = {1.0: 0.3, 1.33: 0.2, 1.5: 0.28, 1.78: 0.06, 0.75: 0.08, 0.67: 0.08}  # width by height: their shares
+SHIFTED_SHARES = {"photo": 0.3, "flat": 0.3, "sketch": 0.14, "silhouette": 0.12, "poster": 0.14}
 CLEAN_STYLES = ("photo", "flat")  # what Subset II's curators would keep
 # read by tests alone; hidden, so that the index does not see it
 PLANTED = ".planted_duplicates.csv"
@@ -41,8 +42,12 @@ def class_sizes(images: int, classes: list[int]) -> dict[int, int]:
     )
 
 
-def write_world(out: Path, images: int, seed: int, classes: list[str] | None = None, size: int = 96) -> None:
+def write_world(
+    out: Path, images: int, seed: int, classes: list[str] | None = None, size: int = 96, shifted: bool = False
+) -> None:
     """Write about `images` pictures of the 82 poses, or of the given folders' poses, and the split lists, into `out`.
+
+    shifted : in other styles and by another camera than usual, as another data set would have them.
 
     Each class is drawn from a seed of its own, so the same seed gives the same bytes however many processes draw. Among
     the pictures are copies of others, changed as copies on the web are; PLANTED says which. A list of clean pictures of the
@@ -59,7 +64,10 @@ def write_world(out: Path, images: int, seed: int, classes: list[str] | None = N
     sizes = class_sizes(images, [int(folders[name]) for name in classes or folders.index])
     partial = partial_folder(out)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
-        work = [executor.submit(_write_class, partial, number, count, seed, size) for number, count in sizes.items()]
+        work = [
+            executor.submit(_write_class, partial, number, count, seed, size, shifted)
+            for number, count in sizes.items()
+        ]
         parts = [future.result() for future in tqdm(work, desc="draw", unit="class", mininterval=10, delay=2)]
     rows = pd.concat(parts)
     for split, name in SPLIT_FILES.items():
@@ -71,7 +79,7 @@ def write_world(out: Path, images: int, seed: int, classes: list[str] | None = N
     swap_folder(partial, out)
 
 
-def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd.DataFrame:
+def _write_class(out: Path, number: int, count: int, seed: int, size: int, shifted: bool) -> pd.DataFrame:
     """Write one class and return its rows.
 
     Columns: path, split, line (of the split list), original and kind (of copies), picked (for Subset II), sha256.
@@ -94,8 +102,9 @@ def _write_class(out: Path, number: int, count: int, seed: int, size: int) -> pd
             kind, content, ending = _copy(pixels, encoded, rng)
         else:
             original, kind = "", ""
-            style = pick(rng, STYLE_SHARES)
-            pixels = draw_picture(bodies, place, postures.view[place], rng, _format(size, rng), style).pixels
+            style = pick(rng, SHIFTED_SHARES if shifted else STYLE_SHARES)
+            form = _format(size, rng)
+            pixels = draw_picture(bodies, place, postures.view[place], rng, form, style, near=shifted).pixels
             ending = ".png" if rng.random() < 0.08 else ".jpg"
             content = _encode(pixels, ending, int(rng.integers(75, 96)))
         path = f"{row['folder']}/{names[place]}{ending}"

@@ -1,0 +1,53 @@
+"""What a piece of work takes: seconds, memory, energy."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+STATUS, REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+class Meter:
+    """Measures from its making to `read`, on a GPU its memory and energy, elsewhere the process's own memory."""
+
+    def __init__(self):
+        import torch
+
+        self.torch = torch
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            with suppress(OSError):  # Linux alone keeps a peak that can be reset
+                REFS.write_text("5", encoding="ascii")
+        self.joules, self.start = _joules(), time.perf_counter()
+
+    def read(self) -> dict:
+        """Return seconds, peak_memory in bytes, joules; None for what this machine does not tell.
+
+        Without a GPU, peak_memory is of the whole process, its libraries and all that it held before included.
+        """
+        if self.torch.cuda.is_available():
+            self.torch.cuda.synchronize()
+        seconds, now = time.perf_counter() - self.start, _joules()
+        peak = self.torch.cuda.max_memory_allocated() if self.torch.cuda.is_available() else _peak_of_process()
+        spent = None if now is None or self.joules is None else round(now - self.joules, 1)
+        return {"seconds": round(seconds, 3), "peak_memory": peak, "joules": spent}
+
+
+def _peak_of_process() -> int | None:
+    with suppress(OSError):
+        for line in STATUS.read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    return None
+
+
+def _joules() -> float | None:
+    """Return the energy that the first GPU has taken since its driver was loaded."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(0)) / 1e3
+    except Exception:  # noqa: BLE001 - no driver, no GPU or a GPU that does not tell: each has an error class of its own
+        return None
