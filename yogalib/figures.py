@@ -145,19 +145,19 @@ def side_by_side(accuracy: pd.DataFrame, training: pd.DataFrame, inference: pd.D
 
     Columns: setting, accuracy, low, high; model, to_best (seconds); model, what, p50_ms, p95_ms.
     """
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 2.6))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3), width_ratios=[2, 2, 3])
     left.errorbar(
         accuracy["setting"], 100 * accuracy["accuracy"], yerr=_spread(accuracy, "accuracy"), fmt="o", capsize=4
     )
     left.set(ylabel="top-1, %", ylim=(0, 100), title="accuracy")
     middle.bar(training["model"], training["to_best"], color=COLOURS[1])
     middle.set(ylabel="seconds to the best epoch", title="training")
-    labels = [fill(f"{row.model}, {row.what}", 16) for row in inference.itertuples()]
+    labels = [fill(f"{row.model}, {row.what}", 13) for row in inference.itertuples()]
     above = np.maximum(inference["p95_ms"] - inference["p50_ms"], 0)
     right.bar(labels, inference["p50_ms"], yerr=[np.zeros(len(above)), above], capsize=4, color=COLOURS[2])
     right.set(ylabel="ms a picture, p50 to p95", title="inference")
     for axis in (left, middle, right):
-        axis.tick_params(axis="x", labelsize=7)
+        axis.tick_params(axis="x", labelsize=6)
         axis.margins(x=0.2)
         axis.grid(visible=False, axis="x")
     return figure
@@ -208,7 +208,7 @@ def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str
         axis.set(xticks=[], yticks=[])
         axis.grid(visible=False)
     for row, name in enumerate(["picture", *maps]):
-        axes[row, 0].set_ylabel(name, fontsize=7)
+        axes[row, 0].set_ylabel(fill(name, 14), fontsize=6)
     return figure
 
 
