@@ -44,6 +44,18 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--images", type=_positive, default=3000, help="about how many pictures (3000)")
     synthesize.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (0)")
     synthesize.add_argument("--size", type=_positive, default=96, help="about how many pixels a side (96)")
+    download = command(_download, "download Yoga-82 from its authors' link lists")
+    download.add_argument(
+        "--lists", type=Path, required=True, help="the authors' folder, with yoga_dataset_links/ in it"
+    )
+    download.add_argument("--out", type=Path, required=True, help="where the pictures go; there already: goes on")
+    download.add_argument("--workers", type=_positive, default=64, help="files at a time (64), 4 of one host")
+    download.add_argument("--again", action="store_true", help="try once more all that failed")
+    download.add_argument("--seconds", type=float, default=60.0, help="the most that one file may take (60)")
+    download.add_argument("--ignore-noai", action="store_true", help="take pictures whose server says noai, too")
+    download.add_argument(
+        "--allow-private-addresses", action="store_true", help="for tests: this machine's network, too"
+    )
     command(_pretrain, "pre-train CLIP-mini anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
@@ -109,6 +121,31 @@ def _synthesize(arguments) -> None:
 
     write_world(arguments.out, arguments.images, arguments.seed, size=arguments.size)
     print(arguments.out)
+
+
+def _download(arguments) -> None:
+    """Download Yoga-82; goes on where it stopped. Every row of the lists ends with a status in OUT/download.csv."""
+    from yogalib.dataset.download import JOURNAL, download, summarise
+    from yogalib.dataset.fetch import Limits
+
+    limits = Limits(
+        seconds=arguments.seconds,
+        idle=min(15.0, arguments.seconds),
+        allow_private=arguments.allow_private_addresses,
+        honour_noai=not arguments.ignore_noai,
+    )
+    rows = download(arguments.lists, arguments.out, limits, arguments.workers, arguments.again)
+    statuses, classes = summarise(rows)
+    print(f"{statuses.get('ok', 0):,} of {len(rows):,} files in {arguments.out}; the paper had 19,127 in spring 2023")
+    for status, count in statuses.items():
+        print(f"  {count:6,}  {status}")
+    risk = classes[classes["at_risk"]]
+    print(
+        f"{len(risk)} of {len(classes)} classes have less than half of what the paper had" + (":" if len(risk) else "")
+    )
+    for row in risk.itertuples():
+        print(f"  {row.ok:4} of {row.listed:4}, paper {row.paper:4}  {row.folder}")
+    print(f"each file's fate: {arguments.out / JOURNAL}")
 
 
 def _pretrain(arguments) -> None:

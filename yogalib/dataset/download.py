@@ -1,0 +1,153 @@
+"""`python -m yogalib download`: Yoga-82 from its link lists, 28,450 URLs of 2020, a third of them dead."""
+
+import csv
+import shutil
+import threading
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path, PurePosixPath
+
+import httpx
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from yogalib.dataset.fetch import Fetcher, Limits, Refused
+from yogalib.dataset.images import inspect_image
+from yogalib.dataset.lists import SPLIT_FILES, read_link_lists
+from yogalib.paper import load_paper
+from yogalib.paths import write_whole
+from yogalib.taxonomy import load_taxonomy
+
+JOURNAL = "download.csv"
+COLUMNS = ["path", "url", "status", "detail"]
+PER_HOST = 4  # connections to one host at a time
+AT_RISK = 0.5  # of the paper's count of a class
+
+
+class Journal:
+    """OUT/download.csv: one row per file, written as soon as its fate is known; a kill leaves at most half a last line."""
+
+    def __init__(self, file: Path):
+        self.file, self.lock = file, threading.Lock()
+
+    def read(self) -> pd.DataFrame:
+        """Return the whole rows, the newest of each path."""
+        if not self.file.exists():
+            return pd.DataFrame(columns=COLUMNS)
+        text = self.file.read_text(encoding="utf-8")
+        rows = [row for row in csv.reader(text[: text.rfind("\n") + 1].splitlines()) if len(row) == len(COLUMNS)]
+        return pd.DataFrame(rows[1:], columns=COLUMNS).drop_duplicates("path", keep="last")
+
+    def start(self, rows: pd.DataFrame) -> None:
+        """Begin with these rows, whole."""
+        write_whole(self.file, lambda path: rows[COLUMNS].to_csv(path, index=False))
+
+    def add(self, rows: list[tuple[str, str, str, str]]) -> None:
+        """Append rows."""
+        with self.lock, self.file.open("a", encoding="utf-8", newline="") as out:
+            csv.writer(out, lineterminator="\n").writerows(
+                [[" ".join(str(cell).split()) for cell in row] for row in rows]
+            )
+
+
+def download(lists: Path, out: Path, limits: Limits, workers: int = 64, again: bool = False) -> pd.DataFrame:
+    """Download every picture of the link lists into `out`, and return download.csv's rows, one per row of the lists.
+
+    What has a status already is left alone, unless its file has vanished; with `again`, all that failed is tried once more. A URL
+    that stands in several lists is fetched once. The official split lists are laid beside the pictures.
+
+    Raises BadInput when `lists` holds no link lists.
+    """
+    links = read_link_lists(lists)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in SPLIT_FILES.values():
+        if (lists / name).is_file():
+            shutil.copy(lists / name, out / name)
+    journal = Journal(out / JOURNAL)
+    known = journal.read()
+    known = known[known["path"].isin(links["path"])]
+    there = np.array([(out / path).is_file() for path in known["path"]], dtype=bool)
+    known = known[np.where(known["status"] == "ok", there, not again)]
+    journal.start(known)
+    todo = links[~links["path"].isin(known["path"])]
+    groups = list(todo.groupby("url", sort=False)["path"].apply(list).items())
+    np.random.default_rng(0).shuffle(groups)  # neighbours in a list often share a host
+    _fetch_all(groups, out, journal, limits, workers)
+    rows = links[["path", "url"]].merge(journal.read()[["path", "status", "detail"]], on="path", how="left")
+    journal.start(rows)
+    return rows
+
+
+def _fetch_all(groups: list[tuple[str, list[str]]], out: Path, journal: Journal, limits: Limits, workers: int) -> None:
+    fetcher, hosts = Fetcher(limits, workers), defaultdict(lambda: threading.Semaphore(PER_HOST))
+    lost: dict[str, Refused] = {}  # hosts that are not there need not be asked again
+
+    def work(url: str, paths: list[str]) -> str:
+        host = _host_of(url)
+        with hosts[host]:
+            try:
+                if host in lost:
+                    raise lost[host]
+                status, detail = _store(fetcher.fetch(url), [out / path for path in paths if _is_safe(path)])
+            except Refused as refused:
+                status, detail = refused.status, refused.detail
+                # not when it is another host, that this one sent us on to
+                if status in ("no_host", "no_connection") and detail.startswith(host):
+                    lost[host] = refused
+        journal.add([(path, url, *(("bad_path", path) if not _is_safe(path) else (status, detail))) for path in paths])
+        return status
+
+    counts: dict[str, int] = defaultdict(int)
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(groups), desc="download", unit="file", mininterval=1) as bar,
+    ):
+        for future in as_completed([pool.submit(work, url, paths) for url, paths in groups]):
+            counts[future.result()] += 1
+            bar.update()
+            most = sorted(counts.items(), key=lambda item: -item[1])[:4]
+            bar.set_postfix_str(", ".join(f"{status} {count}" for status, count in most), refresh=False)
+
+
+def _host_of(url: str) -> str:
+    try:
+        return httpx.URL(url).netloc.decode()
+    except (httpx.InvalidURL, ValueError, UnicodeError):
+        return ""
+
+
+def _is_safe(path: str) -> bool:
+    """Return whether a list's path stays within the folder: `<folder>/<file>`, and nothing that climbs or hides."""
+    parts = PurePosixPath(path).parts
+    return len(parts) == 2 and "\\" not in path and not any(part.startswith(".") or ":" in part for part in parts)
+
+
+def _store(content: bytes, files: list[Path]) -> tuple[str, str]:
+    """Write a body to its files if it decodes as a picture, whatever it says of itself; return status and detail."""
+    status, detail = "bad_path", ""
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f".{file.name}.partial")
+        partial.write_bytes(content)
+        found = inspect_image(partial)
+        status, detail = ("ok", "") if found["status"] == "kept" else (found["status"], found["detail"])
+        if status == "ok":
+            partial.replace(file)
+        else:
+            partial.unlink()
+    return status, detail
+
+
+def summarise(rows: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
+    """Return files by status, and the yield per class beside the paper's of spring 2023.
+
+    Columns of the latter: folder, listed, ok, paper, at_risk (less than half of what the paper had).
+    """
+    taxonomy, paper = load_taxonomy(), load_paper()["class_counts"]
+    folder = rows["path"].str.partition("/")[0]
+    table = pd.DataFrame({"listed": folder.value_counts(), "ok": folder[rows["status"] == "ok"].value_counts()})
+    table = table.fillna(0).astype(int).reindex(taxonomy["folder"], fill_value=0).rename_axis("folder").reset_index()
+    table["paper"] = taxonomy["sanskrit"].map(paper).to_numpy()
+    table["at_risk"] = table["ok"] < AT_RISK * table["paper"]
+    return rows["status"].value_counts(), table
