@@ -339,6 +339,7 @@ def test_journal_forgives_half_a_last_line(server, tmp_path):
     assert (out / JOURNAL).read_text() == text
 
 
+@pytest.mark.slow
 def test_twenty_kills_lose_nothing(server, tmp_path, shared):
     """The real lists, their URLs mapped onto the server, killed at random moments."""
     kinds = ["ok.jpg", "png-as.jpg", "404.jpg", "soft-404.jpg", "truncated.jpg", "redirect.jpg"]
