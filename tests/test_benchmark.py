@@ -12,8 +12,9 @@ from conftest import POSES, write_photos
 from PIL import Image
 
 from yogalib.baselines import linear_on_pixels
-from yogalib.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table, weights_of
+from yogalib.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table
 from yogalib.costs import Costs
+from yogalib.encoders import weights_of
 from yogalib.errors import BadInput
 from yogalib.profile import read_profile
 from yogalib.study import Study

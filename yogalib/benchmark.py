@@ -22,27 +22,12 @@ from yogalib.dataset.cache import to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.device import Device
 from yogalib.encoders import Encoder
-from yogalib.errors import BadInput
 from yogalib.profile import Yolo
 from yogalib.prompts import class_names
 from yogalib.runs import Run
 from yogalib.zero_shot import encode_images, encode_prompts
 
-PRETRAINED = ".pt"
 KEPT = "model.pt"  # weights of the best epoch, in the folder of a run that keeps them
-
-
-def weights_of(settings: Yolo, weights: Path) -> str:
-    """Return what ultralytics starts from: the path of published weights, or the name of a shape to fill at random.
-
-    Raises BadInput when the weights are not there: ultralytics would fetch them without asking.
-    """
-    if not settings.model.endswith(PRETRAINED):
-        return settings.model
-    file = weights / settings.model
-    if not file.is_file():
-        raise BadInput(f"weights of {settings.model} not found: put ultralytics' file into {weights}")
-    return str(file.resolve())
 
 
 def link_pictures(rows: pd.DataFrame, images: Path, folder: Path) -> None:

@@ -5,8 +5,7 @@ import os
 import platform
 import shutil
 
-from yogalib.benchmark import weights_of
-from yogalib.encoders import weights_file
+from yogalib.encoders import weights_file, weights_of
 from yogalib.errors import BadInput
 from yogalib.profile import profile_names, read_profile
 from yogalib.study import Study

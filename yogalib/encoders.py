@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yogalib.errors import BadInput
+from yogalib.profile import Yolo
 
 
 def _clip_of(embedding: int, side: int, layers, width: int, patch: int | None, text: int) -> dict:
@@ -123,6 +124,19 @@ def weights_file(name: str, weights: Path) -> Path | None:
         f"encoder '{name}' is unknown: choose {', '.join([*MINI, *(mini + RANDOM for mini in MINI), *OPENAI])}, "
         f"or give the path of a CLIP checkpoint ({', '.join(CHECKPOINTS)})"
     )
+
+
+def weights_of(settings: Yolo, weights: Path) -> str:
+    """Return what ultralytics starts from: the path of published weights, or the name of a shape to fill at random.
+
+    Raises BadInput when the weights are not there: ultralytics would fetch them without asking.
+    """
+    if not settings.model.endswith(".pt"):
+        return settings.model
+    file = weights / settings.model
+    if not file.is_file():
+        raise BadInput(f"weights of {settings.model} not found: put ultralytics' file into {weights}")
+    return str(file.resolve())
 
 
 def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:

@@ -10,10 +10,9 @@ from typing import get_args
 
 import pandas as pd
 
-from yogalib.benchmark import weights_of
 from yogalib.dataset.splits import draw_per_class
 from yogalib.dataset.subsets import select_subset
-from yogalib.encoders import RANDOM, SHAPES, weights_file
+from yogalib.encoders import RANDOM, SHAPES, weights_file, weights_of
 from yogalib.errors import BadInput
 from yogalib.experiments import classes_of
 from yogalib.paper import load_paper
