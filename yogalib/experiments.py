@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from yogalib.audit import twins_of
 from yogalib.dataset.index import data_hash
-from yogalib.dataset.near import twins_of
 from yogalib.dataset.splits import draw_per_class, hold_out
 from yogalib.profile import FineTuning, Prompt
 from yogalib.prompts import class_prompts
@@ -104,7 +104,8 @@ class Experiments:
     def validation(self, train: pd.DataFrame, split_seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the training rows less a validation part, and that part: whatever is chosen is chosen on it."""
         split = self.profile.split
-        return hold_out(train, split.validation_share, split.seed if split_seed is None else split_seed)
+        seed = split.seed if split_seed is None else split_seed
+        return hold_out(train, split.validation_share, seed, self.groups(train))
 
     def split_seeds(self, repeats: int | None = None) -> list[int]:
         """Return the seeds of the profile's random splits, or of the first `repeats` of them; the official split is one."""
@@ -161,7 +162,7 @@ class Experiments:
             return self, self.split(ours)[1], 0
         rows = other.subset("all")
         rows = rows[rows["class"].isin(ours["class"])]
-        twins = twins_of(rows, ours)
+        twins = rows["path"].isin(twins_of(other, self)["path_a"])
         return other, rows[~twins], int(twins.sum())
 
     def judge(self, run: Run, other: "Experiments", rows: pd.DataFrame) -> Run:

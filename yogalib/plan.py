@@ -60,6 +60,9 @@ class Plan(Study):
         counts = {name: sum(parts) for name, parts in load_paper()["subset_counts"]["subset_ii"].items()}
         return rows[rows.groupby("class").cumcount() < rows["class"].map(taxonomy["sanskrit"]).map(counts)]
 
+    def groups(self, rows: pd.DataFrame) -> None:
+        """Twins are not looked for: to keep them together moves a picture or two from side to side."""
+
     def zero_shot(self, encoder: str, subset: str | None = None, prompt: Prompt | None = None) -> None:
         """Note a zero-shot run."""
         settings = self.profile.zero_shot

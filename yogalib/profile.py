@@ -50,6 +50,7 @@ class Split(_Strict):
     method: Literal["stratified", "official"]
     test_share: Share
     seed: int  # of the first random split; the others follow
+    twins: Literal["ignored", "one_side"]  # near-duplicates may fall to both sides, as in the paper, or to one alone
     validation_share: Share  # of the training images, where an epoch or a setting is chosen
     repeats: Count  # random splits that means and intervals are taken over (Table 9: 78)
 

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from yogalib.audit import twins_of
 from yogalib.dataset.cache import decoded, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import describe_dropped, refresh_index
+from yogalib.dataset.near import twin_groups
 from yogalib.dataset.splits import split_rows
 from yogalib.dataset.subsets import select_subset
 from yogalib.errors import BadInput
@@ -140,7 +142,17 @@ class Study(Experiments):
     def split(self, rows: pd.DataFrame, seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return training and test rows as the profile parts them; `seed` draws another random split."""
         split = self.profile.split
-        return split_rows(rows, split.method, split.test_share, split.seed if seed is None else seed)
+        seed = split.seed if seed is None else seed
+        return split_rows(rows, split.method, split.test_share, seed, self.groups(rows))
+
+    @cached_property
+    def twins(self) -> pd.DataFrame:
+        """Pairs of this study's pictures that are near-duplicates (yogalib.dataset.near.find_twins)."""
+        return twins_of(self)
+
+    def groups(self, rows: pd.DataFrame) -> np.ndarray | None:
+        """Return the numbers that twins share, (N,), where the profile keeps them on one side of a split; else None."""
+        return twin_groups(rows, self.twins) if self.profile.split.twins == "one_side" else None
 
     def pixels(self, rows: pd.DataFrame, resolution: int) -> np.ndarray:
         """Return the rows' pictures, uint8 (N, R, R, 3), from the decoded cache."""

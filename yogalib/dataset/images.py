@@ -4,11 +4,14 @@ import hashlib
 import warnings
 from pathlib import Path
 
+import cv2
 import imagehash
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 50_000_000
+TEXT_SIDE = 256  # pixels of the longer side at which text is looked for
 # Pillow only warns, and later than we refuse
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -42,10 +45,11 @@ def open_image(path: Path) -> Image.Image:
 def inspect_image(path: Path) -> dict:
     """Return what the index says of one file: bytes, sha256, width, height, phash, status, detail. Never raises for bad bytes.
 
-    phash : 64-bit perceptual hash, hexadecimal (imagehash.phash).
+    phash : 64-bit perceptual hash, hexadecimal (imagehash.phash). text : of text_share.
     status : kept, or missing, not_an_image, truncated, damaged, too_large.
     """
-    found = {"bytes": 0, "sha256": "", "width": 0, "height": 0, "phash": "", "status": "kept", "detail": ""}
+    found = {"bytes": 0, "sha256": "", "width": 0, "height": 0, "phash": "", "text": 0.0}
+    found |= {"status": "kept", "detail": ""}
     try:
         content = path.read_bytes()
         found |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -59,7 +63,25 @@ def inspect_image(path: Path) -> dict:
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything from SyntaxError to struct.error on bad bytes
         status = "truncated" if "truncated" in str(error).lower() else "damaged"
         return found | {"status": status, "detail": f"{type(error).__name__}: {error}"[:200]}
-    return found | {"width": image.width, "height": image.height, "phash": str(imagehash.phash(image))}
+    found |= {"width": image.width, "height": image.height}
+    return found | {"phash": str(imagehash.phash(image)), "text": text_share(image)}
+
+
+def text_share(image: Image.Image) -> float:
+    """Return the share of the picture, 0 to 1, that lies under what looks like lines of text.
+
+    Text is a row of close, strong edges: the edges (morphological gradient, Otsu's threshold) are joined sideways, and what becomes
+    a long, low, well filled bar is counted as a line. It is fooled by fences and stripes, and blind to single words in large letters.
+    """
+    scale = TEXT_SIDE / max(image.size)
+    small = image.convert("L").resize([max(1, round(scale * side)) for side in image.size], Image.Resampling.BOX)
+    edges = cv2.morphologyEx(np.asarray(small), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    _, strong = cv2.threshold(edges, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    joined = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
+    _, _, bars, _ = cv2.connectedComponentsWithStats(joined)
+    width, height, filled = bars[1:, 2], bars[1:, 3], bars[1:, 4]
+    line = (width > 2.5 * height) & (height >= 5) & (height <= 0.15 * TEXT_SIDE) & (filled > 0.5 * width * height)
+    return float((width * height)[line].sum() / joined.size)
 
 
 def _kind_of(content: bytes) -> str:

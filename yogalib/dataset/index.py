@@ -14,7 +14,7 @@ from yogalib.errors import BadInput
 from yogalib.paths import write_whole
 from yogalib.taxonomy import class_of
 
-CONTENT = ["bytes", "sha256", "width", "height", "phash", "status", "detail"]
+CONTENT = ["bytes", "sha256", "width", "height", "phash", "text", "status", "detail"]
 COLUMNS = ["path", "class", "split", "mtime", *CONTENT]
 # a matter of settings and names, not of the bytes: judged anew each time
 JUDGED_LATER = ("too_small", "unknown_class", "duplicate_path")
@@ -27,7 +27,7 @@ def build_index(
 
     Labels and split come from the official lists in `lists` (or in the folder itself) when they are there, else the
     label comes from the name of the file's folder. Columns: path (relative, with /), class (official number, -1 when
-    unknown), split (train, test or empty), bytes, sha256, width, height, phash, status, detail, mtime.
+    unknown), split (train, test or empty), mtime, and what images.inspect_image finds.
     `status` is `kept`, or why not: missing, not_an_image, truncated, damaged, too_small, too_large, unknown_class,
     duplicate_path.
 
@@ -116,6 +116,8 @@ def _with_official_labels(folder: Path, files: pd.DataFrame, lists: Path | None)
 def refresh_index(folder: Path, minimum_side: int, lists: Path | None, file: Path) -> pd.DataFrame:
     """Build the index, reusing what `file` (Parquet) holds, and store it there; dropped rows also as CSV beside it."""
     known = pd.read_parquet(file) if file.is_file() else None
+    if known is not None and list(known) != COLUMNS:  # an older version's
+        known = None
     index = build_index(folder, minimum_side, lists, known)
     write_whole(file, index.to_parquet)
     dropped = index.loc[index["status"] != "kept", ["path", "status", "detail"]]

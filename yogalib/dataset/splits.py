@@ -8,10 +8,13 @@ from yogalib.errors import BadInput
 from yogalib.taxonomy import load_taxonomy
 
 
-def split_rows(rows: pd.DataFrame, method: str, test_share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split_rows(
+    rows: pd.DataFrame, method: str, test_share: float, seed: int, groups: np.ndarray | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the training rows and the test rows, each in the order of `rows`.
 
     method : `stratified`, a random split that keeps the classes' shares; `official`, the published lists' own.
+    groups : a number for each row, (N,); rows that share one, such as twins, come to the same side of a random split.
     Rows are parted by their place in `rows`, so sort them first for a split that depends on the seed alone.
 
     Raises BadInput when a class would be left without training or without test images.
@@ -25,7 +28,7 @@ def split_rows(rows: pd.DataFrame, method: str, test_share: float, seed: int) ->
                 "put them there, or use split.method: stratified"
             )
     else:
-        in_test = _stratified(rows, test_share, seed)
+        in_test = _stratified(rows, test_share, seed, groups)
         in_train = ~in_test
     train, test = rows[in_train], rows[in_test]
     for part, name in ((train, "training"), (test, "test")):
@@ -33,9 +36,11 @@ def split_rows(rows: pd.DataFrame, method: str, test_share: float, seed: int) ->
     return train, test
 
 
-def hold_out(rows: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def hold_out(
+    rows: pd.DataFrame, share: float, seed: int, groups: np.ndarray | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the training rows less a validation part, and that part; a class of few pictures may have none in it."""
-    held = _stratified(rows, share, seed)
+    held = _stratified(rows, share, seed, groups)
     return rows[~held], rows[held]
 
 
@@ -48,7 +53,12 @@ def draw_per_class(rows: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
     return rows.loc[rows.index.isin(order.groupby("class").head(images).index)]
 
 
-def _stratified(rows: pd.DataFrame, test_share: float, seed: int) -> np.ndarray:
+def _stratified(rows: pd.DataFrame, test_share: float, seed: int, groups: np.ndarray | None) -> np.ndarray:
+    """Return which rows are drawn for the second part, bool (N,)."""
+    if groups is not None:  # the first of each group is drawn for all of it
+        first = ~pd.Series(groups).duplicated().to_numpy()
+        drawn = _stratified(rows[first], test_share, seed, None)
+        return np.isin(groups, groups[first][drawn])
     counts = rows["class"].value_counts()
     if counts.min() < 2:
         _refuse(counts[counts < 2], "test", f"split.test_share {test_share}")

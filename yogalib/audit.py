@@ -1,0 +1,124 @@
+"""The audit of a data set: near-duplicates within and across the parts, labels in conflict, pictures at the margin."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from yogalib.dataset.near import ALIKE, MOST_BITS, SURE_BITS, find_twins, have_twin
+from yogalib.paths import write_whole
+from yogalib.prompts import class_names
+
+EXTREME = 2.5  # longer by shorter side
+POSTER = 0.05  # share of the picture under lines of text
+
+
+def twins_of(study, other=None) -> pd.DataFrame:
+    """Return the near-duplicates among a study's pictures, or the pairs of one of its and one of another study's; kept on disk.
+
+    Columns as dataset.near.find_twins. Doubtful pairs are judged by the encoder of the profile's section fine_tuning, as it is
+    before training.
+    """
+    from yogalib.encoders import open_encoder
+    from yogalib.zero_shot import encode_images
+
+    tuning, sides = study.profile.fine_tuning, (study, study if other is None else other)
+    encoder, parts = (
+        open_encoder(tuning.encoder, study.paths.weights, tuning.seed),
+        [side.subset("all") for side in sides],
+    )
+
+    def cosine(*places: np.ndarray) -> np.ndarray:
+        ours, theirs = (
+            encode_images(encoder, side.pixels(rows.iloc[place], encoder.resolution), side.device)
+            for side, rows, place in zip(sides, parts, places, strict=True)
+        )
+        return (ours * theirs).sum(dim=1).cpu().numpy()
+
+    decides = [rows[["path", "sha256", "class"]].to_csv() for rows in parts] + [encoder.weights]
+    key = hashlib.sha256("\n".join([*decides, f"{SURE_BITS} {MOST_BITS} {ALIKE}"]).encode()).hexdigest()[:16]
+    file = study.paths.data / "cache" / f"twins-{key}.parquet"
+    if not file.exists():
+        pairs = find_twins(parts[0], None if other is None else parts[1], cosine)
+        write_whole(file, pairs.to_parquet)
+    return pd.read_parquet(file)
+
+
+def twin_counts(twins: pd.DataFrame, train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """Return how many pairs there are of each kind, and where. Columns: kind, pairs, other_class, across_the_split."""
+    ends = [twins[end].isin(test["path"]) for end in ("path_a", "path_b")]
+    known = twins["path_a"].isin([*train["path"], *test["path"]]) & twins["path_b"].isin(
+        [*train["path"], *test["path"]]
+    )
+    table = twins.assign(
+        other_class=twins["class_a"] != twins["class_b"], across_the_split=known & (ends[0] != ends[1])
+    )
+    counts = table.groupby("kind").agg(
+        pairs=("kind", "size"), other_class=("other_class", "sum"), across_the_split=("across_the_split", "sum")
+    )
+    counts = counts.reindex(["exact", "near", "alike"], fill_value=0)
+    counts.loc["all"] = counts.sum()
+    return counts.rename_axis("kind").reset_index()
+
+
+def conflicts(twins: pd.DataFrame) -> pd.DataFrame:
+    """Return the twins that bear different labels: at least one is wrong. Columns: picture, labelled, twin, labelled_as, kind, bits."""
+    pairs = twins[twins["class_a"] != twins["class_b"]].reset_index(drop=True)
+    names = {f"class_{end}": class_names(pairs[f"class_{end}"]) for end in "ab"}
+    table = pairs.assign(**names)[["path_a", "class_a", "path_b", "class_b", "kind", "bits"]]
+    return table.set_axis(["picture", "labelled", "twin", "labelled_as", "kind", "bits"], axis=1)
+
+
+def margins(rows: pd.DataFrame, resolution: int) -> dict[str, pd.DataFrame]:
+    """Return the pictures at the margin, those farthest out first, by what is odd about them.
+
+    rows : of an index. resolution : of the encoder; a picture below it has to be enlarged.
+    """
+    short, long = rows[["width", "height"]].min(axis=1), rows[["width", "height"]].max(axis=1)
+    return {
+        f"tiny: shorter side under the encoder's {resolution} pixels": _farthest(rows, -short, 1 - resolution),
+        f"wide or tall: sides at least {EXTREME:g} to 1": _farthest(rows, long / short, EXTREME),
+        f"text: what looks like its lines covers at least {POSTER:.0%}": _farthest(rows, rows["text"], POSTER),
+    }
+
+
+def _farthest(rows: pd.DataFrame, measure: pd.Series, limit: float) -> pd.DataFrame:
+    return rows.loc[measure[measure >= limit].sort_values(ascending=False, kind="stable").index]
+
+
+def margin_counts(found: dict[str, pd.DataFrame], n: int) -> pd.DataFrame:
+    """Return pictures at the margin by what is odd about them. found : of `margins`. n : pictures in all. Columns: what, images, share, example."""
+    rows = [(what, len(part), len(part) / n, part["path"].iloc[0] if len(part) else "") for what, part in found.items()]
+    return pd.DataFrame(rows, columns=["what", "images", "share", "example"])
+
+
+def recovered(twins: pd.DataFrame, planted: set[frozenset[str]]) -> pd.DataFrame:
+    """Return how well the audit finds twins that are known, in pairs. Columns: found, planted, right, precision, recall.
+
+    planted : pairs of paths that are copies of one another.
+    """
+    found = {frozenset(pair) for pair in zip(twins["path_a"], twins["path_b"], strict=True)}
+    right = len(found & planted)
+    shares = [right / len(pairs) if pairs else np.nan for pairs in (found, planted)]
+    columns = ["found", "planted", "right", "precision", "recall"]
+    return pd.DataFrame([(len(found), len(planted), right, *shares)], columns=columns)
+
+
+def by_twins(run, train: pd.DataFrame, test: pd.DataFrame, twins: pd.DataFrame) -> pd.DataFrame:
+    """Return a run's top-1 with and without the test pictures that have a twin in training (notes on the paper, point 10).
+
+    train, test : the run's own parts. Columns: pictures, accuracy, low, high (Wilson), n.
+    """
+    from yogalib.metrics import wilson
+
+    twin, hits = have_twin(test, train, twins), run.hits
+    parts = {
+        "all of the test part": hits,
+        "without a twin in training": hits[~twin],
+        "with a twin in training": hits[twin],
+    }
+    rows = [
+        (name, part.mean(), *wilson(part.sum(), len(part)), len(part)) if len(part) else (name, *[np.nan] * 3, 0)
+        for name, part in parts.items()
+    ]
+    return pd.DataFrame(rows, columns=["pictures", "accuracy", "low", "high", "n"])
