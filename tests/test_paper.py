@@ -2,8 +2,10 @@
 
 import re
 
+import pandas as pd
 import pytest
 
+from yogalib.dataset.subsets import POSES
 from yogalib.encoders import OPENAI
 from yogalib.errors import BadInput
 from yogalib.paper import claim, load_paper
@@ -119,3 +121,16 @@ def test_caller_can_not_spoil_the_numbers():
     assert claim("table_08.l3_top1")["value"] == 85.9
     load_paper()["claims"].clear()
     assert load_paper()["claims"]
+
+
+def test_tables_2_and_3_hold_the_papers_sums_beside_ours():
+    from yogalib.tables import subset_counts, subset_examples
+
+    six = load_taxonomy().query(f"sanskrit in {POSES}")["class"].tolist()
+    rows = pd.DataFrame({"class": six * 5, "path": [f"{place}.jpg" for place in range(30)]})
+    for name, (train, test) in {"subset_i": (1301, 326), "subset_ii": (434, 109)}.items():
+        last = subset_counts(name, rows[6:], rows[:6]).iloc[-1]
+        assert last.tolist() == ["all", 24, 6, train, test]
+    shown = subset_examples(rows, rows[:12], "Dhanurasana")
+    assert shown["title"].tolist() == ["Subset I"] * 3 + ["Subset II"] * 2
+    assert not shown["path"].duplicated().any()

@@ -22,7 +22,7 @@ def check(profile: str) -> Study:
     if study.profile.machine.device == "cuda":
         _ = study.device  # only then is it worth the seconds that torch takes to load
     study.subset(zero_shot.subset)
-    for subset in (tuning.subset, study.profile.small_runs.subset):
+    for subset in (tuning.subset, *study.profile.small_runs.grid_subsets):
         study.split(study.subset(subset))
     return study
 

@@ -268,4 +268,22 @@ def sheet(pixels: np.ndarray) -> Figure:
     return figure
 
 
+def flowchart(boxes: dict[str, tuple[float, float]], arrows: list[tuple[str, str]]) -> Figure:
+    """Draw boxes with arrows between them. boxes : text to column and row, counted from the top left."""
+    columns, rows = (1 + max(place[axis] for place in boxes.values()) for axis in (0, 1))
+    figure, axis = plt.subplots(figsize=(1.9 * columns, 1.05 * rows))
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "#eef4f9", "edgecolor": COLOURS[0]}
+    drawn = {
+        text: axis.text(x, y, text, ha="center", va="center", fontsize=7, bbox=box, zorder=2)
+        for text, (x, y) in boxes.items()
+    }
+    for start, end in arrows:
+        ends = {"patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
+        style = {"arrowstyle": "->", "color": "#555", "shrinkA": 2, "shrinkB": 2} | ends
+        axis.annotate("", boxes[end], boxes[start], arrowprops=style, zorder=1)
+    axis.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.5, -0.5))
+    axis.axis("off")
+    return figure
+
+
 set_style()

@@ -141,7 +141,8 @@ def _syntax(plan: Plan) -> None:
 def _hyperparameters(plan: Plan) -> None:
     for seed in plan.split_seeds(plan.profile.small_runs.repeats):
         for pair in plan.profile.small_runs.pairs:
-            plan.small_run(seed, pair)
+            for subset in plan.profile.small_runs.grid_subsets:
+                plan.small_run(seed, pair, subset=subset)
             plan.small_run(seed, pair, on_validation=True)
         plan.small_run(seed)
 

@@ -123,10 +123,16 @@ class SmallRuns(_Strict):
     batch: Count
     epochs: Count
     repeats: Count  # random splits, over which means are taken
+    other_subsets: list[SubsetName]  # that the pairs are tried on too (Table 6: subset_i; Table 7: subset_ii)
     pairs: list[Pair]  # Tables 6, 7: learning rate and weight decay
     pair: Pair  # of all small runs but those of the grid
     rate_scale: Positive  # times these learning rates: a small encoder needs larger steps than ViT-B/32
     per_class: list[Count]  # Table 11: training images per class, on a fixed test part
+
+    @property
+    def grid_subsets(self) -> list[str]:
+        """The subsets that the pairs are tried on, each once."""
+        return sorted({self.subset, *self.other_subsets})
 
 
 class Yolo(_Strict):

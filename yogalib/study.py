@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -138,6 +139,15 @@ class Study(Experiments):
     def subset(self, name: str) -> pd.DataFrame:
         """Return the kept rows of a subset: `all`, `subset_i` or `subset_ii`."""
         return select_subset(self.index, name, self.folder)
+
+    def papers_subsets(self) -> list[str]:
+        """Return which of the paper's two six-pose subsets can be had of these pictures."""
+        found = []
+        for name in ("subset_i", "subset_ii"):
+            with suppress(BadInput):
+                self.subset(name)
+                found.append(name)
+        return found
 
     def split(self, rows: pd.DataFrame, seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return training and test rows as the profile parts them; `seed` draws another random split."""

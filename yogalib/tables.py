@@ -72,6 +72,24 @@ def split_counts(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     return counts
 
 
+def subset_counts(name: str, train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 2 (`subset_i`) or 3 (`subset_ii`), the paper's counts beside ours. Columns: pose, train, test, paper_train, paper_test."""
+    counts = split_counts(train, test)
+    paper = load_paper()["subset_counts"][name]
+    paper |= {"all": [sum(part) for part in zip(*paper.values(), strict=True)]}
+    return counts.assign(
+        **{f"paper_{part}": [paper[pose][i] for pose in counts["pose"]] for i, part in enumerate(("train", "test"))}
+    )
+
+
+def subset_examples(subset_i: pd.DataFrame, subset_ii: pd.DataFrame, pose: str, each: int = 4) -> pd.DataFrame:
+    """Return pictures of a pose, first those that were not picked for Subset II, then those that were (Fig. 2). Columns: path, title."""
+    number = load_taxonomy().set_index("sanskrit")["class"][pose]
+    left = subset_i[(subset_i["class"] == number) & ~subset_i["path"].isin(subset_ii["path"])].head(each)
+    picked = subset_ii[subset_ii["class"] == number].head(each)
+    return pd.concat([left.assign(title="Subset I"), picked.assign(title="Subset II")])[["path", "title"]]
+
+
 def zero_shot_accuracy(runs: dict[str, Run]) -> pd.DataFrame:
     """Return Table 4 with intervals. Columns: encoder, accuracy, low, high, n, and the accuracy of the commonest class."""
     rows = []
@@ -132,6 +150,17 @@ def small_table(runs: dict[tuple, list[Run]], columns: list[str]) -> pd.DataFram
         fallen = sum(collapsed(run.predicted) for run in group)
         rows.append((*setting, *mean_interval(scores), len(group), fallen, len(group[0].labels)))
     return pd.DataFrame(rows, columns=[*columns, "mean", "sd", "low", "high", "splits", "collapsed", "n"])
+
+
+def grid_table(runs: dict[tuple[float, float], list[Run]], rate_scale: float) -> pd.DataFrame:
+    """Return Table 6 or 7. runs : the paper's learning rate and weight decay to one run per split.
+
+    Columns: learning_rate (the paper's times `rate_scale`), paper_rate, weight_decay, and those of small_table.
+    """
+    table = small_table(runs, ["paper_rate", "weight_decay"])
+    table = table.sort_values(["paper_rate", "weight_decay"], ignore_index=True)
+    table.insert(0, "learning_rate", rate_scale * table["paper_rate"])
+    return table
 
 
 def against(runs: dict[str, Run], reference: str) -> pd.DataFrame:
