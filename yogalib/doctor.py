@@ -5,9 +5,10 @@ import os
 import platform
 import shutil
 
-from yogalib.encoders import weights_file, weights_of
+from yogalib.encoders import weights_file
 from yogalib.errors import BadInput
 from yogalib.profile import profile_names, read_profile
+from yogalib.published import weights_of
 from yogalib.study import Study
 
 
