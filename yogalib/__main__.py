@@ -191,6 +191,7 @@ def _weights(arguments) -> None:
 
 def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
+    from yogalib.dataset.yopo import describe_folders
     from yogalib.doctor import check
     from yogalib.report import write_inputs
 
@@ -201,6 +202,9 @@ def _prepare(arguments) -> None:
     where = f" ({study.dropped_list})"
     print(f"{study.folder}: {counts['kept']} images of {study.subset('all')['class'].nunique()} classes", end="")
     print(dropped + where if len(counts) > 1 else "")
+    other = study.validation_set()
+    if other is not None and other.pictures is not None:
+        print(f"{other.folder}: {describe_folders(other.index)}")
 
 
 def _notebook(arguments) -> int:

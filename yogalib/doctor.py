@@ -25,6 +25,9 @@ def check(profile: str) -> Study:
     study.subset(zero_shot.subset)
     for subset in (tuning.subset, study.profile.small_runs.subset):
         study.split(study.subset(subset))
+    other = study.validation_set()
+    if other is not None and other.pictures is not None:  # a drawn one lacks nothing
+        _ = other.index
     return study
 
 
