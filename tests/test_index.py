@@ -170,7 +170,9 @@ def test_real_scrape_is_accounted_for_file_by_file(shared):
 
 
 def test_real_photographs_are_all_kept(shared):
-    index = build_index(shared / "yoga-photos", minimum_side=64)
+    folder = shared / "yoga-photos"
+    index = build_index(folder, minimum_side=64)
+    assert len(index) == sum(path.is_file() for path in folder.rglob("*"))
     dropped = index[index["status"] != "kept"]
     assert dropped["path"].tolist() == ["README.md"]
     assert index["class"].nunique() - 1 == 7

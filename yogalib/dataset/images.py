@@ -2,7 +2,9 @@
 
 import hashlib
 import warnings
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import imagehash
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -13,7 +15,7 @@ MAX_PIXELS = 50_000_000
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Path | BinaryIO) -> Image.Image:
     """Return the picture as RGB, fully decoded, upright (EXIF), transparency laid on white.
 
     White, because a silhouette drawn in black on a transparent ground would vanish on Pillow's default black.
@@ -48,18 +50,28 @@ def inspect_image(path: Path) -> dict:
     found = {"bytes": 0, "sha256": "", "width": 0, "height": 0, "phash": "", "status": "kept", "detail": ""}
     try:
         content = path.read_bytes()
-        found |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        image = open_image(path)
     except FileNotFoundError:
         return found | {"status": "missing", "detail": "listed, but not on disk"}
+    except OSError as error:
+        return found | {"status": "damaged", "detail": f"{type(error).__name__}: {error}"[:200]}
+    found |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    image, status, detail = judge(content)
+    if image is None:
+        return found | {"status": status, "detail": detail}
+    return found | {"width": image.width, "height": image.height, "phash": str(imagehash.phash(image))}
+
+
+def judge(content: bytes) -> tuple[Image.Image | None, str, str]:
+    """Return the picture that bytes decode to, or None, with a status as `inspect_image` gives it and a sentence."""
+    try:
+        return open_image(BytesIO(content)), "kept", ""
     except UnidentifiedImageError:
-        return found | {"status": "not_an_image", "detail": _kind_of(content)}
+        return None, "not_an_image", _kind_of(content)
     except Image.DecompressionBombError as error:
-        return found | {"status": "too_large", "detail": str(error)}
+        return None, "too_large", str(error)
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything from SyntaxError to struct.error on bad bytes
         status = "truncated" if "truncated" in str(error).lower() else "damaged"
-        return found | {"status": status, "detail": f"{type(error).__name__}: {error}"[:200]}
-    return found | {"width": image.width, "height": image.height, "phash": str(imagehash.phash(image))}
+        return None, status, f"{type(error).__name__}: {error}"[:200]
 
 
 def _kind_of(content: bytes) -> str:
