@@ -119,13 +119,11 @@ def main() -> None:
     names = {url: urlsplit(url).netloc for url in links["url"]}
     hosts = {name: f"127.0.{1 + n // 254}.{1 + n % 254}" for n, name in enumerate(dict.fromkeys(names.values()))}
     numbers = links["url"].factorize()[0]  # a URL that stands in two lists is asked for once
-    kinds = np.random.default_rng(0).choice(list(KINDS), len(links), p=[share / 100 for share, _ in KINDS.values()])[
-        numbers
-    ]
-    told, telling = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    server = multiprocessing.get_context("spawn").Process(
-        target=serve, args=(list(hosts.values()), telling), daemon=True
-    )
+    shares = [share / 100 for share, _ in KINDS.values()]
+    kinds = np.random.default_rng(0).choice(list(KINDS), len(links), p=shares)[numbers]
+    spawn = multiprocessing.get_context("spawn")
+    told, telling = spawn.Pipe(duplex=False)
+    server = spawn.Process(target=serve, args=(list(hosts.values()), telling), daemon=True)
     server.start()
     port = told.recv()
     with tempfile.TemporaryDirectory() as work:
