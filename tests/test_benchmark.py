@@ -14,9 +14,9 @@ from PIL import Image
 from yogalib.baselines import linear_on_pixels
 from yogalib.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table
 from yogalib.costs import Costs
-from yogalib.encoders import weights_of
 from yogalib.errors import BadInput
 from yogalib.profile import read_profile
+from yogalib.published import YOLO, weights_of
 from yogalib.study import Study
 from yogalib.tables import over_splits, small_table
 
@@ -131,11 +131,14 @@ def test_jpegs_that_yolo_would_write_anew_are_copied_and_others_linked(tmp_path)
     assert sum((tmp_path / "links" / "07" / f"{n:06d}.jpg").is_symlink() for n in range(6)) == 5
 
 
-def test_missing_weights_are_named_and_never_fetched(tmp_path):
+def test_missing_weights_are_named_and_never_fetched(tmp_path, monkeypatch):
     settings = read_profile("paper").yolo
-    with pytest.raises(BadInput, match="yolov8x-cls.pt not found: put"):
+    with pytest.raises(BadInput, match="not found: run 'python -m yogalib weights yolov8x-cls.pt', or put"):
         weights_of(settings, tmp_path)
     (tmp_path / settings.model).touch()
+    with pytest.raises(BadInput, match="is not the published file"):
+        weights_of(settings, tmp_path)
+    monkeypatch.setitem(YOLO, settings.model, None)
     assert weights_of(settings, tmp_path).endswith("yolov8x-cls.pt")
     assert weights_of(read_profile("mini").yolo, tmp_path) == "yolov8n-cls.yaml"
 

@@ -384,6 +384,15 @@ def test_twenty_kills_lose_nothing(server, tmp_path, shared):
     assert f"{len(good):,} of {total:,} files" in last.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems answer on 127.0.0.1 alone")
+def test_benchmark_of_the_downloader_ends_with_a_status_for_every_row(shared):
+    command = [sys.executable, str(ROOT / "tests" / "bench_download.py"), str(shared / "yoga82"), "--rows", "500"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "500 rows" in done.stdout
+
+
 def test_summary_compares_with_the_papers_yield_and_names_classes_at_risk():
     paths = [f"Tree_Pose_or_Vrksasana_/{number}.jpg" for number in range(300)]
     rows = pd.DataFrame({"path": paths, "url": "", "status": ["ok"] * 290 + ["http_404"] * 10, "detail": ""})

@@ -95,6 +95,22 @@ def test_second_index_reads_only_what_changed(photos, tmp_path, monkeypatch):
     assert refresh_index(photos, 64, None, file).equals(changed)
 
 
+def test_picture_that_is_to_be_left_out_is_dropped_by_its_hash_and_taken_back(photos, tmp_path):
+    file = tmp_path / "index.parquet"
+    first = refresh_index(photos, 64, None, file)
+    digest = first.set_index("path")["sha256"][f"{TREE}/3.jpg"]
+    (photos / "removed.csv").write_text(f"sha256,why\n{digest.upper()},asked by its owner\n")
+    shutil.copy(photos / TREE / "3.jpg", photos / TREE / "copy.jpg")  # under whatever name it comes back
+    index = refresh_index(photos, 64, None, file)
+    assert index.loc[index["status"] == "removed", "path"].tolist() == [f"{TREE}/3.jpg", f"{TREE}/copy.jpg"]
+    assert len(index) == 37
+    (photos / "removed.csv").write_text("digest\n")
+    with pytest.raises(BadInput, match=r"removed\.csv has no column sha256"):
+        refresh_index(photos, 64, None, file)
+    (photos / "removed.csv").unlink()
+    assert (refresh_index(photos, 64, None, file)["status"] == "kept").all()
+
+
 def test_official_lists_decide_label_and_split_in_either_spelling(tmp_path):
     folder = tmp_path / "yoga82"
     (folder / "Split_pose").mkdir(parents=True)
@@ -154,7 +170,9 @@ def test_real_scrape_is_accounted_for_file_by_file(shared):
 
 
 def test_real_photographs_are_all_kept(shared):
-    index = build_index(shared / "yoga-photos", minimum_side=64)
+    folder = shared / "yoga-photos"
+    index = build_index(folder, minimum_side=64)
+    assert len(index) == sum(path.is_file() for path in folder.rglob("*"))
     dropped = index[index["status"] != "kept"]
     assert dropped["path"].tolist() == ["README.md"]
     assert index["class"].nunique() - 1 == 7

@@ -393,7 +393,7 @@ def test_raw_scrape_ends_in_a_message_that_names_what_was_dropped(shared, tmp_pa
     [
         (["predict", "nowhere.jpg", "--run", "last"], "run 'last' not found"),
         (["evaluate", ".", "--run", "no/such/run"], "not found"),
-        (["weights", "ViT-X"], "is not published by OpenAI"),
+        (["weights", "ViT-X"], "no weights named 'ViT-X' are published"),
     ],
 )
 def test_commands_refuse_in_one_line(tmp_path, tell, words, message):

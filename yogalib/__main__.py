@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
     command(_bench, "compare our speed with the naive loop's")
-    command(_weights, "fetch published encoders").add_argument("names", nargs="+", metavar="ENCODER")
+    weights = command(_weights, "fetch published weights")
+    weights.add_argument("names", nargs="+", metavar="NAME", help="such as ViT-B/32, RN50 or yolov8x-cls.pt")
+    weights.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files there, no internet")
     command(_prepare, "check a profile and index its data, before any notebook").add_argument("profile")
     notebook = command(_notebook, "run one notebook and render its page")
     notebook.add_argument("notebook")
@@ -177,16 +179,19 @@ def _bench(arguments) -> None:
 
 
 def _weights(arguments) -> None:
-    """Fetch published encoders, sha256 checked, into WEIGHTS_DIR."""
-    from yogalib.encoders import fetch_weights
+    """Fetch published encoders and YOLO's weights into WEIGHTS_DIR, sha256 checked; a download that stopped goes on."""
     from yogalib.paths import Paths
+    from yogalib.published import bring_weights, published
 
     for name in arguments.names:
-        print(fetch_weights(name, Paths.of("").weights))
+        published(name)  # a name that is wrong is said before the first gigabyte
+    for name in arguments.names:
+        print(bring_weights(name, Paths.of("").weights, arguments.source))
 
 
 def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
+    from yogalib.dataset.yopo import describe_folders
     from yogalib.doctor import check
     from yogalib.report import write_inputs
 
@@ -197,6 +202,9 @@ def _prepare(arguments) -> None:
     where = f" ({study.dropped_list})"
     print(f"{study.folder}: {counts['kept']} images of {study.subset('all')['class'].nunique()} classes", end="")
     print(dropped + where if len(counts) > 1 else "")
+    other = study.validation_set()
+    if other is not None and other.pictures is not None:
+        print(f"{other.folder}: {describe_folders(other.index)}")
 
 
 def _notebook(arguments) -> int:

@@ -5,9 +5,10 @@ import os
 import platform
 import shutil
 
-from yogalib.encoders import weights_file, weights_of
+from yogalib.encoders import weights_file
 from yogalib.errors import BadInput
 from yogalib.profile import profile_names, read_profile
+from yogalib.published import weights_of
 from yogalib.study import Study
 
 
@@ -24,6 +25,9 @@ def check(profile: str) -> Study:
     study.subset(zero_shot.subset)
     for subset in (tuning.subset, *study.profile.small_runs.grid_subsets):
         study.split(study.subset(subset))
+    other = study.validation_set()
+    if other is not None and other.pictures is not None:  # a drawn one lacks nothing
+        _ = other.index
     return study
 
 

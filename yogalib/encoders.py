@@ -1,12 +1,12 @@
 """One call opens any encoder: the nine of OpenAI, a local checkpoint, or CLIP-mini, which comes with yogalib."""
 
 import hashlib
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from yogalib.checkpoints import import_clip, read_weights
 from yogalib.errors import BadInput
-from yogalib.profile import Yolo
+from yogalib.published import archive_name, find_encoder, published
 
 
 def _clip_of(embedding: int, side: int, layers, width: int, patch: int | None, text: int) -> dict:
@@ -84,15 +84,6 @@ class Encoder:
         return import_clip().tokenize(prompts, context_length=self.model.context_length, truncate=True)
 
 
-def import_clip():
-    """Import clip without the warning about pkg_resources that it gives each time."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-        import clip
-
-    return clip
-
-
 def weights_file(name: str, weights: Path) -> Path | None:
     """Return the file that holds the encoder's weights; None for CLIP-mini with random ones.
 
@@ -109,12 +100,11 @@ def weights_file(name: str, weights: Path) -> Path | None:
             f"weights of {name} do not come with this version: make them with 'make pretrain', or use {name}{RANDOM}"
         )
     if name in OPENAI:
-        file = name.replace("/", "-").replace("@", "-") + ".pt"
-        for folder in (weights, Path("~/.cache/clip").expanduser()):
-            if (folder / file).is_file():
-                return folder / file
+        if file := find_encoder(name, weights):
+            return file
         raise BadInput(
-            f"weights of {name} not found: run 'python -m yogalib weights {name}', or put OpenAI's {file} into {weights}"
+            f"weights of {name} not found: run 'python -m yogalib weights {name}', or put OpenAI's {archive_name(name)} "
+            f"into {weights}"
         )
     if Path(name).suffix in CHECKPOINTS:
         if Path(name).is_file():
@@ -124,19 +114,6 @@ def weights_file(name: str, weights: Path) -> Path | None:
         f"encoder '{name}' is unknown: choose {', '.join([*MINI, *(mini + RANDOM for mini in MINI), *OPENAI])}, "
         f"or give the path of a CLIP checkpoint ({', '.join(CHECKPOINTS)})"
     )
-
-
-def weights_of(settings: Yolo, weights: Path) -> str:
-    """Return what ultralytics starts from: the path of published weights, or the name of a shape to fill at random.
-
-    Raises BadInput when the weights are not there: ultralytics would fetch them without asking.
-    """
-    if not settings.model.endswith(".pt"):
-        return settings.model
-    file = weights / settings.model
-    if not file.is_file():
-        raise BadInput(f"weights of {settings.model} not found: put ultralytics' file into {weights}")
-    return str(file.resolve())
 
 
 def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
@@ -151,11 +128,8 @@ def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     if file is None:
         shape = name.removesuffix(RANDOM)
         return Encoder(name, fresh_clip(shape, seed).eval(), _hash_of(repr(SHAPES[shape]).encode(), str(seed).encode()))
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    published = {url.split("/")[-2]: known for known, url in import_clip().clip._MODELS.items()}
-    if name in OPENAI and published.get(digest) != name:
-        raise BadInput(f"{file} is not OpenAI's {name} (its sha256 differs): delete it and fetch it again")
-    return Encoder(name, build_clip(_read_state(file, is_published=digest in published), file), digest[:16])
+    state, digest = read_weights(file, weights, published(name).sha256 if name in OPENAI else None)
+    return Encoder(name, build_clip(state, file), digest[:16])
 
 
 def fresh_clip(name: str, seed: int):
@@ -188,39 +162,6 @@ def build_clip(state: dict, source: Path):
             f"{source} holds no weights of a CLIP model ({type(error).__name__}: {str(error)[:100]})"
         ) from None
     return model.eval()
-
-
-def fetch_weights(name: str, weights: Path) -> Path:
-    """Download a published encoder into `weights`, its sha256 checked (clip's own download)."""
-    clip = import_clip()
-    if name not in OPENAI:
-        raise BadInput(f"'{name}' is not published by OpenAI: choose {', '.join(OPENAI)}")
-    try:
-        return Path(clip.clip._download(clip.clip._MODELS[name], str(weights)))
-    except (OSError, RuntimeError) as error:
-        raise BadInput(f"could not fetch {name} ({error}): put the file into {weights} by hand") from None
-
-
-def _read_state(file: Path, is_published: bool) -> dict:
-    """Read a state dict without pickle; a TorchScript archive, which runs code, only when its sha256 is a published one."""
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        if is_published:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*torch.jit.*")
-                return torch.jit.load(str(file), map_location="cpu").state_dict()
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        return state.get("state_dict", state)
-    except (SafetensorError, RuntimeError, OSError, EOFError, AttributeError, ValueError) as error:
-        detail = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise BadInput(f"{file} can't be read as weights ({detail})") from None
-    except Exception as error:  # noqa: BLE001 - pickle.UnpicklingError and its kin, for a file that holds more than tensors
-        raise BadInput(f"{file} holds more than tensors and was not opened ({type(error).__name__})") from None
 
 
 def _hash_of(*parts: bytes) -> str:

@@ -131,7 +131,7 @@ class Experiments:
     def yolo(self, split_seed: int | None = None, keep_weights: bool = False) -> Run:
         """Train YOLOv8-cls on the same training part (section 5), and keep it as a run; its history is of the validation part."""
         from yogalib.benchmark import KEPT, train_yolo
-        from yogalib.encoders import weights_of
+        from yogalib.published import weights_of
 
         settings = self.profile.yolo
         start = weights_of(settings, self.paths.weights)

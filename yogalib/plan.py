@@ -12,13 +12,14 @@ import pandas as pd
 
 from yogalib.dataset.splits import draw_per_class
 from yogalib.dataset.subsets import select_subset
-from yogalib.encoders import RANDOM, SHAPES, weights_file, weights_of
+from yogalib.encoders import RANDOM, SHAPES, weights_file
 from yogalib.errors import BadInput
 from yogalib.experiments import classes_of
 from yogalib.paper import load_paper
 from yogalib.paths import from_environment
 from yogalib.profile import FineTuning, Prompt, Targets
 from yogalib.prompts import SYNTAXES
+from yogalib.published import weights_of
 from yogalib.runs import run_id
 from yogalib.study import Study
 from yogalib.taxonomy import load_taxonomy

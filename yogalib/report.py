@@ -28,9 +28,11 @@ class NotebookFailed(RuntimeError):
 def write_inputs(study: Study) -> None:
     """Write <notebook>.inputs, a hash of all that a notebook depends on, touched only when the hash changes; make looks at its time."""
     code = sorted(path for path in (ROOT / "yogalib").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    index = study.index[["path", "sha256", "class", "split", "status"]]
+    other = study.validation_set()
+    given = [study, *([other] if other is not None and other.pictures is not None else [])]
     shared = [path.read_bytes() for path in [*code, ROOT / "requirements.lock"]]
-    shared += [study.profile.model_dump_json().encode(), index.to_csv().encode(), _weights_stamp(study).encode()]
+    shared += [study.profile.model_dump_json().encode(), _weights_stamp(study).encode()]
+    shared += [each.index[["path", "sha256", "class", "split", "status"]].to_csv().encode() for each in given]
     shared += [file.read_bytes() for file in [study.folder / PICKED] if file.is_file()]
     for notebook in NOTEBOOKS:
         digest = sha256(b"\0".join([*shared, (ROOT / "notebooks" / f"{notebook}.ipynb").read_bytes()])).hexdigest()

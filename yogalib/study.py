@@ -106,10 +106,17 @@ class Study(Experiments):
         ]
 
     def validation_set(self) -> "Study | None":
-        """Return the study of the pictures from elsewhere that section 5 judges both models on; None where there are none."""
+        """Return the study of the pictures from elsewhere that section 5 judges both models on; None where there are none.
+
+        Raises BadInput when VALIDATION or the profile names a folder that is not there.
+        """
         setting = self.profile.validation_set
         given = from_environment("VALIDATION", setting.folder)
         if given:
+            if not given.is_dir():
+                raise BadInput(
+                    f"VALIDATION={given} is not there: give another set's folder, one sub-folder per pose, such as YoPo"
+                )
             profile = self.profile.model_copy(update={"name": f"{self.profile.name}-validation"})
             return replace(self, profile=profile, pictures=given)
         if setting.drawn is None:

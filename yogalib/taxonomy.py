@@ -6,7 +6,7 @@ the two disagree on a superclass, the lists decide.
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,7 @@ def _check(level: int, levels: tuple[int, ...]) -> None:
         raise ValueError(f"level {level!r} is unknown: choose one of {', '.join(map(str, levels))}")
 
 
+@lru_cache(4096)  # the official lists name a folder in each of 28,450 rows
 def class_of(name: str) -> int | None:
     """Return the official number of the pose that a folder's name means, or None when it means none or more than one.
 

@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from yogalib.dataset.fetch import Fetcher, Limits, Refused
-from yogalib.dataset.images import inspect_image
+from yogalib.dataset.images import judge
 from yogalib.dataset.lists import SPLIT_FILES, read_link_lists
 from yogalib.paper import load_paper
 from yogalib.paths import write_whole
@@ -125,18 +125,15 @@ def _is_safe(path: str) -> bool:
 
 def _store(content: bytes, files: list[Path]) -> tuple[str, str]:
     """Write a body to its files if it decodes as a picture, whatever it says of itself; return status and detail."""
-    status, detail = "bad_path", ""
+    image, status, detail = judge(content)
+    if image is None:
+        return status, detail
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_name(f".{file.name}.partial")
         partial.write_bytes(content)
-        found = inspect_image(partial)
-        status, detail = ("ok", "") if found["status"] == "kept" else (found["status"], found["detail"])
-        if status == "ok":
-            partial.replace(file)
-        else:
-            partial.unlink()
-    return status, detail
+        partial.replace(file)
+    return ("ok" if files else "bad_path"), ""
 
 
 def summarise(rows: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:

@@ -104,7 +104,8 @@ class Fetcher:
         transport._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=2 * connections,
-            max_keepalive_connections=connections,
+            # the pool looks at each idle one for every request
+            max_keepalive_connections=connections // 4,
             keepalive_expiry=5,
             network_backend=_Network(limits.allow_private, self.clock),
         )

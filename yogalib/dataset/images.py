@@ -2,7 +2,9 @@
 
 import hashlib
 import warnings
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import imagehash
@@ -16,7 +18,7 @@ TEXT_SIDE = 256  # pixels of the longer side at which text is looked for
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Path | BinaryIO) -> Image.Image:
     """Return the picture as RGB, fully decoded, upright (EXIF), transparency laid on white.
 
     White, because a silhouette drawn in black on a transparent ground would vanish on Pillow's default black.
@@ -43,7 +45,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def inspect_image(path: Path) -> dict:
-    """Return what the index says of one file: bytes, sha256, width, height, phash, status, detail. Never raises for bad bytes.
+    """Return what the index says of one file: bytes, sha256, width, height, phash, text, status, detail. Never raises for bad bytes.
 
     phash : 64-bit perceptual hash, hexadecimal (imagehash.phash). text : of text_share.
     status : kept, or missing, not_an_image, truncated, damaged, too_large.
@@ -52,19 +54,29 @@ def inspect_image(path: Path) -> dict:
     found |= {"status": "kept", "detail": ""}
     try:
         content = path.read_bytes()
-        found |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        image = open_image(path)
     except FileNotFoundError:
         return found | {"status": "missing", "detail": "listed, but not on disk"}
-    except UnidentifiedImageError:
-        return found | {"status": "not_an_image", "detail": _kind_of(content)}
-    except Image.DecompressionBombError as error:
-        return found | {"status": "too_large", "detail": str(error)}
-    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything from SyntaxError to struct.error on bad bytes
-        status = "truncated" if "truncated" in str(error).lower() else "damaged"
-        return found | {"status": status, "detail": f"{type(error).__name__}: {error}"[:200]}
+    except OSError as error:
+        return found | {"status": "damaged", "detail": f"{type(error).__name__}: {error}"[:200]}
+    found |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    image, status, detail = judge(content)
+    if image is None:
+        return found | {"status": status, "detail": detail}
     found |= {"width": image.width, "height": image.height}
     return found | {"phash": str(imagehash.phash(image)), "text": text_share(image)}
+
+
+def judge(content: bytes) -> tuple[Image.Image | None, str, str]:
+    """Return the picture that bytes decode to, or None, with a status as `inspect_image` gives it and a sentence."""
+    try:
+        return open_image(BytesIO(content)), "kept", ""
+    except UnidentifiedImageError:
+        return None, "not_an_image", _kind_of(content)
+    except Image.DecompressionBombError as error:
+        return None, "too_large", str(error)
+    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything from SyntaxError to struct.error on bad bytes
+        status = "truncated" if "truncated" in str(error).lower() else "damaged"
+        return None, status, f"{type(error).__name__}: {error}"[:200]
 
 
 def text_share(image: Image.Image) -> float:

@@ -9,7 +9,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from yogalib.dataset.images import inspect_image
-from yogalib.dataset.lists import LINK_FOLDER, PICKED, SPLIT_FILES, has_split_lists, read_split_lists
+from yogalib.dataset.lists import (
+    LINK_FOLDER,
+    PICKED,
+    REMOVED,
+    SPLIT_FILES,
+    has_split_lists,
+    read_removed,
+    read_split_lists,
+)
 from yogalib.errors import BadInput
 from yogalib.paths import write_whole
 from yogalib.taxonomy import class_of
@@ -17,7 +25,7 @@ from yogalib.taxonomy import class_of
 CONTENT = ["bytes", "sha256", "width", "height", "phash", "text", "status", "detail"]
 COLUMNS = ["path", "class", "split", "mtime", *CONTENT]
 # a matter of settings and names, not of the bytes: judged anew each time
-JUDGED_LATER = ("too_small", "unknown_class", "duplicate_path")
+JUDGED_LATER = ("removed", "too_small", "unknown_class", "duplicate_path")
 
 
 def build_index(
@@ -28,8 +36,8 @@ def build_index(
     Labels and split come from the official lists in `lists` (or in the folder itself) when they are there, else the
     label comes from the name of the file's folder. Columns: path (relative, with /), class (official number, -1 when
     unknown), split (train, test or empty), mtime, and what images.inspect_image finds.
-    `status` is `kept`, or why not: missing, not_an_image, truncated, damaged, too_small, too_large, unknown_class,
-    duplicate_path.
+    `status` is `kept`, or why not: missing, not_an_image, truncated, damaged, removed (its sha256 stands in the folder's
+    removed.csv), too_small, too_large, unknown_class, duplicate_path.
 
     known : an earlier index of the same folder; files whose size and time are unchanged are not read again.
 
@@ -58,6 +66,7 @@ def build_index(
     side = index[["width", "height"]].min(axis=1)
     size = index["width"].astype(str) + " x " + index["height"].astype(str)
     parent = index["path"].map(lambda path: Path(path).parent.name or "(the data folder itself)")
+    _drop(index, index["sha256"].isin(read_removed(folder)), "removed", f"listed in {REMOVED}")
     _drop(index, side < minimum_side, "too_small", size + f", minimum side {minimum_side}")
     _drop(index, index["class"] < 0, "unknown_class", "no class is named '" + parent + "'")
     _drop(index, index.duplicated("path"), "duplicate_path", "listed more than once")
@@ -77,7 +86,7 @@ def _walk(folder: Path) -> pd.DataFrame:
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != LINK_FOLDER)
         label = class_of(Path(parent).name) if Path(parent) != folder else None
         for name in sorted(files):
-            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED):
+            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED, REMOVED):
                 continue
             file = Path(parent, name)
             stat = file.stat() if file.exists() else None  # a dangling link is a row too

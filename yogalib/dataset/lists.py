@@ -10,6 +10,8 @@ from yogalib.taxonomy import class_of, load_taxonomy
 SPLIT_FILES = {"train": "yoga_train.txt", "test": "yoga_test.txt"}
 # Subset II's hand-picked list was never published; a file of this name holds the sha256 of each image of a list of one's own
 PICKED = "subset_ii.csv"
+# and the sha256 of pictures that their owners, or the people on them, want to be left out
+REMOVED = "removed.csv"
 LINK_FOLDER = "yoga_dataset_links"
 
 
@@ -65,3 +67,19 @@ def read_link_lists(folder: Path) -> pd.DataFrame:
                 raise BadInput(f"{file}, line {number}: expected '<folder>/<file><TAB><url>', got {line!r}")
             rows.append((path, label, url))
     return pd.DataFrame(rows, columns=["path", "class", "url"])
+
+
+def read_removed(folder: Path) -> pd.Series:
+    """Return the sha256 of the pictures that REMOVED (CSV, column sha256) in the folder rules out; empty without that file.
+
+    Raises BadInput for a file without the column.
+    """
+    file = folder / REMOVED
+    if not file.is_file():
+        return pd.Series([], dtype=str)
+    table = pd.read_csv(file, dtype=str)
+    if "sha256" not in table:
+        raise BadInput(
+            f"{file} has no column sha256: expected one digest a line under that heading, as sha256sum prints it"
+        )
+    return table["sha256"].str.strip().str.lower()

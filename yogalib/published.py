@@ -1,0 +1,200 @@
+"""Published weights, OpenAI's encoders and ultralytics' YOLO: where they are, how they are fetched, and what they are held against."""
+
+import shutil
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from yogalib.checkpoints import converted, import_clip, open_archive, read_weights, sha256_of, write_converted
+from yogalib.errors import BadInput
+from yogalib.paths import write_whole
+from yogalib.profile import Yolo
+
+YOLO_RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
+# ultralytics publishes no digests. That of n is the one that four public projects pin, between them for the releases v8.2.0,
+# v8.3.0 and v8.4.0; those of m and x stand in one public repository's Git LFS pointers, with sizes that fit the same release.
+# None: found nowhere (November 2026), so it is recorded when the file is first seen, and held against that from then on.
+YOLO = {
+    "yolov8n-cls.pt": "11fa19f2aea79bc960d680a13f82f22105982b325eb9e17a4a5e1a9f8245980a",
+    "yolov8s-cls.pt": None,
+    "yolov8m-cls.pt": "864010e833b46be542ed849b2eb0fdacf51e4679dc677c18dcc4505244d08ec1",
+    "yolov8l-cls.pt": None,
+    "yolov8x-cls.pt": "78eee110c8dddafcd5b0b7742eba9a351f117a2f67944c86019bd53138f00954",
+}
+CLIP_CACHE = Path("~/.cache/clip")  # where clip.load keeps OpenAI's archives
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file of weights on the web. file : its published name. sha256 : None where it is not known."""
+
+    file: str
+    url: str
+    sha256: str | None
+
+
+def published(name: str) -> Published:
+    """Return where weights are published: an encoder by clip's own table, or YOLO. Raises BadInput for another name."""
+    if name in YOLO:
+        return Published(name, f"{YOLO_RELEASE}/{name}", YOLO[name])
+    urls = import_clip().clip._MODELS
+    if name not in urls:
+        raise BadInput(f"no weights named '{name}' are published: choose {', '.join([*urls, *YOLO])}")
+    return Published(archive_name(name), urls[name], urls[name].split("/")[-2])
+
+
+def archive_name(encoder: str) -> str:
+    """Return the published file's name of one of OpenAI's encoders: ViT-B-32.pt for ViT-B/32."""
+    return encoder.replace("/", "-").replace("@", "-") + ".pt"
+
+
+def find_encoder(name: str, weights: Path) -> Path | None:
+    """Return the file of one of OpenAI's encoders: its tensors, else the archive, in `weights` or where clip.load keeps it."""
+    archive = archive_name(name)
+    places = [converted(archive, weights), weights / archive, CLIP_CACHE.expanduser() / archive]
+    return next((file for file in places if file.is_file()), None)
+
+
+def weights_of(settings: Yolo, weights: Path) -> str:
+    """Return what ultralytics starts from: the path of published weights, or the name of a shape to fill at random.
+
+    Raises BadInput when the weights are not there, since ultralytics would fetch them without asking, or when they are not
+    those that were published or first seen.
+    """
+    if not settings.model.endswith(".pt"):
+        return settings.model
+    file = weights / settings.model
+    if not file.is_file():
+        fetch = f"run 'python -m yogalib weights {file.name}', or " if file.name in YOLO else ""
+        raise BadInput(f"weights of {file.name} not found: {fetch}put ultralytics' file into {weights}")
+    _check_yolo(file)
+    return str(file.resolve())
+
+
+def bring_weights(name: str, weights: Path, source: Path | None = None) -> Path:
+    """Put published weights into `weights`, checked, and return their file.
+
+    OpenAI's archives are opened here, once, and kept as safetensors; what was downloaded is deleted then, what the user has never.
+
+    source : for machines without internet, a folder with the file under its published name, or as another machine keeps it.
+
+    Raises BadInput for a name that nobody publishes, and when the file can't be had or is not the published one.
+    """
+    known = published(name)
+    if source is not None and not source.is_dir():
+        raise BadInput(f"{source} is no folder: give the one that holds {known.file}")
+    try:
+        return (_bring_yolo if name in YOLO else _bring_encoder)(known, weights, source)
+    except OSError as error:
+        raise BadInput(
+            f"could not write {known.file} into {weights} ({error}): mend that, or set WEIGHTS_DIR"
+        ) from None
+
+
+def _bring_yolo(known: Published, weights: Path, source: Path | None) -> Path:
+    file = weights / known.file
+    if not file.is_file() and source is None:
+        download(known, weights).replace(file)
+    elif not file.is_file():
+        given = _given(source, known.file)
+        _check(given, known.sha256)
+        write_whole(file, lambda path: shutil.copyfile(given, path))
+    _check_yolo(file)
+    return file
+
+
+def _bring_encoder(known: Published, weights: Path, source: Path | None) -> Path:
+    file = converted(known.file, weights)
+    with suppress(BadInput):  # not there, or damaged: made anew
+        read_weights(file, weights, known.sha256)
+        return file
+    places = [weights / known.file, CLIP_CACHE.expanduser() / known.file]
+    if source is not None:
+        given = _given(source, converted(known.file, source).name, known.file)
+        if given.suffix == ".safetensors":
+            read_weights(given, weights, known.sha256)
+            write_whole(file, lambda path: shutil.copyfile(given, path))
+            return file
+        _check(given, known.sha256)
+        places = [given]
+    archive = next((place for place in places if place.is_file() and sha256_of(place) == known.sha256), None)
+    fetched = download(known, weights) if archive is None else None
+    write_converted(open_archive(archive or fetched), known.sha256, file)
+    if fetched:
+        fetched.unlink()
+    return file
+
+
+def _given(source: Path, *names: str) -> Path:
+    for name in names:
+        if (source / name).is_file():
+            return source / name
+    raise BadInput(f"{source} holds no {' and no '.join(names)}")
+
+
+def download(known: Published, weights: Path) -> Path:
+    """Download a file into `weights` under a passing name, going on where an earlier download stopped; return it, checked.
+
+    Raises BadInput when it can't be had, with what has come kept, and when it is not the published file, with nothing kept.
+    """
+    import httpx
+
+    weights.mkdir(parents=True, exist_ok=True)
+    partial = weights / f".{known.file}.partial"
+    try:
+        _receive(known.url, partial)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise BadInput(
+            f"could not fetch {known.file} ({type(error).__name__}: {error}): the same command goes on where it stopped; "
+            "without internet, give the folder that holds the file: --from FOLDER"
+        ) from None
+    try:
+        if not zipfile.is_zipfile(partial):  # both kinds of .pt are zip archives; a server's regrets are not
+            raise BadInput(f"{known.url} sent no weights: try again, or fetch the file by hand and give --from FOLDER")
+        _check(partial, known.sha256)
+    except BadInput:
+        partial.unlink()
+        raise
+    return partial
+
+
+def _receive(url: str, partial: Path) -> None:
+    """Append to the file what it lacks of a URL's body."""
+    import httpx
+    from tqdm import tqdm
+
+    there = partial.stat().st_size if partial.is_file() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
+    with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as answer:
+        if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # it is there, whole
+        answer.raise_for_status()
+        if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+            there = 0
+        total = there + int(answer.headers.get("Content-Length", 0))
+        with (
+            partial.open("ab" if there else "wb") as out,
+            tqdm(total=total or None, initial=there, unit="B", unit_scale=True, desc=partial.stem[1:], delay=1) as bar,
+        ):
+            for part in answer.iter_bytes():
+                bar.update(out.write(part))
+
+
+def _check(file: Path, sha256: str | None) -> None:
+    if sha256 is not None and (found := sha256_of(file)) != sha256:
+        raise BadInput(f"{file} is not the published file: its sha256 differs ({found}, not {sha256})")
+
+
+def _check_yolo(file: Path) -> None:
+    """Hold a file against its known digest, or the one recorded when it was first seen, in a line that `sha256sum -c` reads."""
+    record = file.with_name(f"{file.name}.sha256")
+    if YOLO.get(file.name) is not None:
+        _check(file, YOLO[file.name])
+    elif not record.is_file():
+        with suppress(OSError):  # a folder that can't be written to
+            write_whole(record, lambda path: path.write_text(f"{sha256_of(file)}  {file.name}\n", encoding="utf-8"))
+    elif sha256_of(file) != record.read_text(encoding="utf-8").split()[0]:
+        raise BadInput(
+            f"{file} is not what it was when first seen: fetch it again, or delete {record.name} if it should"
+        )
