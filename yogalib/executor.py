@@ -5,6 +5,7 @@ What a notebook will ask for, the plan knows (yogalib.plan); whatever is in the 
 
 import importlib.util
 import os
+import socket
 import time
 import traceback
 from collections.abc import Iterator
@@ -141,6 +142,7 @@ def _connect(plan: Plan):
     """
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # else a run too large for its node is tried for ever
+    _knock(os.environ.get("RAY_ADDRESS", ""))
     import ray
 
     profile, paths = plan.profile, plan.paths
@@ -154,10 +156,22 @@ def _connect(plan: Plan):
     try:
         ray.init(runtime_env={"env_vars": variables}, **quiet)
     except Exception as error:  # noqa: BLE001 - Ray raises its own, ConnectionError, RuntimeError or plain Exception
-        where = os.environ.get("RAY_ADDRESS")
-        mend = f"is the cluster at RAY_ADDRESS={where} up?" if where else "try again when this machine is less busy"
-        raise BadInput(f"EXECUTOR=ray: {str(error).splitlines()[0]} {mend}") from None
+        said = str(error).splitlines()[0]
+        raise BadInput(f"EXECUTOR=ray: {said} Try again when this machine is less busy, or see /tmp/ray") from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise BadInput when nobody listens at host:port; Ray itself would go on trying for many minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():  # none given, or one of Ray's own words
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise BadInput(
+            f"EXECUTOR=ray: no cluster at RAY_ADDRESS={address} ({error}): ray start --head, or unset it"
+        ) from None
 
 
 def _needs(plan: Plan, runs: pd.DataFrame, nodes: list[dict]) -> list[dict]:
