@@ -2,7 +2,7 @@
 PROFILE ?= mini
 JOBS ?= 2
 REPORTS_DIR ?= reports
-export DATA LISTS VALIDATION DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
+export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
 
 # Two notebooks side by side gain only when each keeps to its own core; profiles fix torch's threads for the same results
 # to the bit.
@@ -27,7 +27,7 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup reproduce plan report test test-full lab pretrain bench doctor lock lint clean
+.PHONY: help setup reproduce runs plan report test test-full lab pretrain bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -41,11 +41,15 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=mini DATA=folder VALIDATION=folder JOBS=2]
+reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=mini DATA=folder VALIDATION=folder JOBS=2 EXECUTOR=ray]
 	@$(PY) -m yogalib prepare "$(PROFILE)"
 	@if $(MAKE) --question --no-print-directory report; \
 	 then echo "nothing to do: $(REPORTS_DIR)/$(NAME)/index.html is up to date"; \
-	 else $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) report; fi
+	 else $(if $(EXECUTOR),$(PY) -m yogalib runs "$(PROFILE)" &&) $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) report; fi
+
+runs: $(SETUP)  ## make the study's runs alone, for the notebooks to find   [PROFILE=mini DATA=folder EXECUTOR=local or ray]
+	@$(PY) -m yogalib prepare "$(PROFILE)"
+	@$(PY) -m yogalib runs "$(PROFILE)"
 
 plan: $(SETUP)  ## say what a profile would run and what it would take   [PROFILE=paper]
 	@$(PY) -m yogalib plan "$(PROFILE)"

@@ -146,6 +146,14 @@ def test_plan_names_just_the_runs_that_reproduce_makes(reproduced, monkeypatch):
     )
 
 
+def test_runs_made_ahead_are_just_those_that_the_notebooks_ask_for(reproduced, monkeypatch, tell):
+    home, words, _ = reproduced
+    told = tell("runs", words[1].removeprefix("PROFILE="), home=home, DATA=str(home / "photos"))
+    assert told.returncode == 0
+    made = [json.loads(path.read_text())["kind"] for path in (home / "runs").glob("[0-9a-f]*/config.json")]
+    assert f"runs: 0 made, {len(made) - made.count('judged')} in the store already, 0 failed" in told.stdout
+
+
 def finished_runs(home: Path) -> dict[str, int]:
     """Each finished run, and when it was finished."""
     return {path.parent.name: path.stat().st_mtime_ns for path in (home / "runs").glob("[0-9a-f]*/config.json")}

@@ -1,7 +1,9 @@
 """The run store: whole or not at all, once, and by configuration."""
 
+import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from yogalib import paths
 from yogalib.errors import BadInput
 from yogalib.runs import Run, find_run, mark_last, run_id, save_predictions, stored_run
 
@@ -84,6 +87,28 @@ def test_two_processes_train_a_run_once(tmp_path):
     for process in processes:
         process.join()
     assert log.read_text() == "made\n"
+
+
+def test_run_that_another_host_finished_meanwhile_is_taken_as_it_is(tmp_path):
+    """Where locks do not reach other hosts, the same run may be made twice at a time: the first to finish stays."""
+
+    def make_late(folder: Path) -> None:
+        make(folder)
+        if not (tmp_path / run_id(CONFIG)).exists():
+            shutil.copytree(folder, tmp_path / run_id(CONFIG))
+            (tmp_path / run_id(CONFIG) / "config.json").write_text(json.dumps(CONFIG))
+
+    assert stored_run(tmp_path, CONFIG, make_late).config == CONFIG
+    assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_two_hosts_with_the_same_process_number_write_to_different_names(tmp_path, monkeypatch):
+    names = set()
+    for host in ("a", "b"):
+        monkeypatch.setattr(paths.platform, "node", lambda host=host: host)
+        names.add(paths.partial_folder(tmp_path / host / "run").name)
+        paths.write_whole(tmp_path / "file", lambda path: names.add(path.name) or path.touch())
+    assert len(names) == 4
 
 
 def test_last_names_the_newest_and_find_run_says_what_is_wrong(tmp_path):

@@ -10,13 +10,16 @@ from yogalib.errors import BadInput
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Returns 0, 1 when a notebook failed, 2 for bad input."""
+    """Run one command. Returns 0, 1 when a notebook or a run failed, 2 for bad input, 130 when stopped by Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
         return arguments.command(arguments) or 0
     except BadInput as error:
         print(f"yogalib: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("yogalib: stopped; what is finished stays, and the same command goes on from there", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of a pipe left: nothing to complain of
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -64,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument("names", nargs="+", metavar="NAME", help="such as ViT-B/32, RN50 or yolov8x-cls.pt")
     weights.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files there, no internet")
     command(_prepare, "check a profile and index its data, before any notebook").add_argument("profile")
+    command(_runs, "make every run that the notebooks will ask for, by EXECUTOR").add_argument("profile")
     notebook = command(_notebook, "run one notebook and render its page")
     notebook.add_argument("notebook")
     notebook.add_argument("profile")
@@ -193,8 +197,10 @@ def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
     from yogalib.dataset.yopo import describe_folders
     from yogalib.doctor import check
+    from yogalib.executor import chosen_executor
     from yogalib.report import write_inputs
 
+    chosen_executor()
     study = check(arguments.profile)
     write_inputs(study)
     counts = study.index["status"].value_counts()
@@ -205,6 +211,15 @@ def _prepare(arguments) -> None:
     other = study.validation_set()
     if other is not None and other.pictures is not None:
         print(f"{other.folder}: {describe_folders(other.index)}")
+
+
+def _runs(arguments) -> int:
+    """Make the runs that are not in the store yet, in this process (EXECUTOR=local) or on a cluster (EXECUTOR=ray)."""
+    from yogalib.executor import Seen, chosen_executor, make_runs, requested_runs
+
+    executor, plan = chosen_executor(), Seen.open(arguments.profile)
+    outcomes = make_runs(plan, requested_runs(plan), executor)
+    return 1 if any(outcome.error for outcome in outcomes) else 0
 
 
 def _notebook(arguments) -> int:

@@ -1,6 +1,7 @@
 """Where the project keeps its files; every folder can be moved with an environment variable."""
 
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +46,15 @@ class Paths:
         )
 
 
+def _own() -> str:
+    """Return what no other process has in its names, on this host or another that shares the folder."""
+    return f"{platform.node()}-{os.getpid()}"
+
+
 def write_whole(path: Path, write) -> None:
     """Call `write(temporary)` and rename the result to `path`, so that readers see the old file or the new one, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{_own()}.{path.name}")
     try:
         write(temporary)
         temporary.replace(path)
@@ -63,7 +69,7 @@ def partial_folder(path: Path) -> Path:
     """
     for old in path.parent.glob(f".{path.name}.*.partial"):
         shutil.rmtree(old, ignore_errors=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{_own()}.partial")
     partial.mkdir(parents=True)
     return partial
 

@@ -17,12 +17,24 @@ from yogalib.errors import BadInput
 from yogalib.experiments import classes_of
 from yogalib.paper import load_paper
 from yogalib.paths import from_environment
-from yogalib.profile import FineTuning, Prompt, Targets
+from yogalib.profile import FineTuning, Profile, Prompt, Targets
 from yogalib.prompts import SYNTAXES
 from yogalib.published import weights_of
 from yogalib.runs import run_id
 from yogalib.study import Study
 from yogalib.taxonomy import load_taxonomy
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run as a notebook asks for it: of a study of `profile`, by a method of Experiments with these arguments.
+
+    It holds the profile itself, not its name: drawn worlds have one of their own, and another machine need not have its file.
+    """
+
+    profile: Profile
+    method: str
+    arguments: dict
 
 
 @dataclass(frozen=True)
@@ -69,9 +81,11 @@ class Plan(Study):
         settings = self.profile.zero_shot
         rows, prompt = self.subset(subset or settings.subset), prompt or settings.prompt
         templates = 1 if isinstance(prompt.template, str) else len(prompt.template)
+        request = Request(self.profile, "zero_shot", {"encoder": encoder, "subset": subset, "prompt": prompt})
         self._note(
-            "zero-shot", encoder, None, rows, prompts=templates * len(classes_of(rows)), words=prompt.model_dump()
-        )
+            request, "zero-shot", encoder, None, rows,
+            prompts=templates * len(classes_of(rows)), words=prompt.model_dump(),
+        )  # fmt: skip
 
     def fine_tune(self, split_seed=None, keep_weights=False, draw=None, on_validation=False, **changes) -> None:
         """Note a fine-tuning run."""
@@ -80,39 +94,47 @@ class Plan(Study):
         if on_validation:
             train, test = self.validation(train, split_seed)
         train = train if draw is None else draw_per_class(train, *draw)
+        given = {"split_seed": split_seed, "keep_weights": keep_weights, "draw": draw, "on_validation": on_validation}
         self._note(
+            Request(self.profile, "fine_tune", given | changes),
             "fine-tuning", settings.encoder, train, test, settings.epochs, settings.batch, len(classes_of(train)),
             settings=settings.model_dump(), kept=keep_weights,
         )  # fmt: skip
 
     def linear(self, split_seed=None) -> None:
         """Note a linear model."""
-        self._note("linear", "", *self.split(self.subset(self.profile.fine_tuning.subset), split_seed))
+        request = Request(self.profile, "linear", {"split_seed": split_seed})
+        self._note(request, "linear", "", *self.split(self.subset(self.profile.fine_tuning.subset), split_seed))
 
     def yolo(self, split_seed=None, keep_weights=False) -> None:
         """Note a run of YOLO."""
         settings = self.profile.yolo
         train, test = self.split(self.subset(self.profile.fine_tuning.subset), split_seed)
-        self._note("yolo", settings.model, train, test, settings.epochs, settings.batch, kept=keep_weights)
+        request = Request(self.profile, "yolo", {"split_seed": split_seed, "keep_weights": keep_weights})
+        self._note(request, "yolo", settings.model, train, test, settings.epochs, settings.batch, kept=keep_weights)
 
     def judge(self, model: str, prompts: int) -> None:
-        """Note that a model answers for the validation set, twins counted in."""
+        """Note that a model answers for the validation set, twins counted in; it can't be requested before its model is there."""
         other, ours = self.validation_set() or self, self.subset(self.profile.fine_tuning.subset)
         rows = self.split(ours)[1] if other is self else other.subset("all")
-        self._note("judged", model, None, rows[rows["class"].isin(ours["class"])], prompts=prompts)
+        self._note(None, "judged", model, None, rows[rows["class"].isin(ours["class"])], prompts=prompts)
 
-    def _note(self, kind: str, model: str, train, test: pd.DataFrame, epochs=1, batch=1, prompts=0, **more) -> None:
+    def _note(
+        self, request: Request | None, kind: str, model: str, train, test: pd.DataFrame,
+        epochs=1, batch=1, prompts=0, **more,
+    ) -> None:  # fmt: skip
         parts = [[] if part is None else part["path"].tolist() for part in (train, test)]
         note = {"kind": kind, "model": model, "train": len(parts[0]), "test": len(parts[1])}
         note |= {"epochs": epochs, "batch": batch, "prompts": prompts}
         decides = note | more | {"parts": parts, "data": self.profile.data.model_dump()}
-        self.notes.setdefault(run_id(decides), note)
+        self.notes.setdefault(run_id(decides), note | {"request": request})
 
 
 def planned_runs(plan: Plan) -> pd.DataFrame:
     """Ask for every run of every notebook, in their order; a run that an earlier notebook made is not planned again.
 
-    Returns one row per run: notebook, kind, model, train, test (pictures), epochs, batch, prompts.
+    Returns one row per run: notebook, kind, model, train, test (pictures), epochs, batch, prompts, request (None for a run
+    that needs another one first).
     """
     rows = []
     for notebook, ask in NOTEBOOKS.items():
@@ -243,12 +265,12 @@ def describe(plan: Plan) -> list[str]:
 
 
 def _line(name: str, runs: pd.DataFrame, paces: tuple[float, float]) -> str:
-    here, there = (_duration(runs["operations"].sum() / pace) for pace in paces)
+    here, there = (duration(runs["operations"].sum() / pace) for pace in paces)
     trained, answered = runs["trained"].sum(), runs["answered"].sum()
     return f"{name:<20}{len(runs):>6}{trained:>14,}{answered:>12,}{here:>10}{there:>12}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a time in the unit that suits it."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:

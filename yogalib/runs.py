@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,7 +115,12 @@ def _make(folder: Path, config: dict, make: Callable[[Path], None]) -> None:
         cost |= json.loads(own.read_text(encoding="utf-8"))
     (partial / "cost.json").write_text(json.dumps(cost, indent=2), encoding="utf-8")
     (partial / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
-    partial.rename(folder)
+    try:
+        partial.rename(folder)
+    except OSError:  # over hosts whose file system has no locks, another may have made the same run meanwhile
+        if not folder.exists():
+            raise
+        shutil.rmtree(partial)
 
 
 def save_predictions(
