@@ -38,7 +38,7 @@ class Outcome:
 class Seen(Plan):
     """A plan on the pictures themselves: what the requests hold is then what the notebooks will ask for, to the picture."""
 
-    index = Study.index
+    index, groups = Study.index, Study.groups
 
 
 def chosen_executor() -> str:
