@@ -38,8 +38,8 @@ def to_pixels(image: Image.Image, resolution: int, fit: str) -> np.ndarray:
     return np.asarray(image.crop((left, top, left + resolution, top + resolution)))
 
 
-def decoded(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, cache: Path) -> np.ndarray:
-    """Return the rows' pictures, in their order, as a memory-mapped uint8 array (N, R, R, 3), made on first use.
+def decoded_file(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, cache: Path) -> Path:
+    """Return the .npy file of the rows' pictures, in their order, uint8 (N, R, R, 3), made on first use.
 
     The file's name is a hash of the pictures' contents and of how they were resized, so it can't be stale.
     """
@@ -49,7 +49,7 @@ def decoded(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, cache: 
     with FileLock(file.with_suffix(".lock")):  # two notebooks side by side decode once
         if not file.exists():
             write_whole(file, lambda path: _decode(rows, folder, resolution, fit, path))
-    return np.load(file, mmap_mode="r")
+    return file
 
 
 def _decode(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, file: Path) -> None:
