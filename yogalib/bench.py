@@ -4,6 +4,7 @@ Pictures are noise of a photograph's size and weights are random, which is fair 
 else the machine does hits all of them. Timings of one machine say little about another: read the ratios.
 """
 
+import logging
 import os
 import statistics
 import tempfile
@@ -135,6 +136,7 @@ def open_clip_step(bench: Bench, images: torch.Tensor, labels: np.ndarray) -> Ca
     """Return open_clip's own step (its training.train.train_one_epoch): one caption per picture, its loss, bf16 on a GPU."""
     import open_clip
 
+    logging.getLogger().setLevel(logging.ERROR)  # it warns that random weights are random
     model = open_clip.create_model("ViT-B-32-quickgelu", pretrained=None, device=bench.device.torch).train()
     captions = open_clip.get_tokenizer("ViT-B-32-quickgelu")([bench.prompts[label] for label in labels])
     captions, loss_of = captions.to(bench.device.torch), open_clip.ClipLoss()

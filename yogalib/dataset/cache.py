@@ -24,7 +24,7 @@ def to_pixels(image: Image.Image, resolution: int, fit: str) -> np.ndarray:
     longer side resized to R and white margins added, so that nothing is cut off.
     """
     if fit == "pad":
-        return np.asarray(ImageOps.pad(image, (resolution, resolution), Image.Resampling.BICUBIC, color="white"))
+        return np.array(ImageOps.pad(image, (resolution, resolution), Image.Resampling.BICUBIC, color="white"))
     width, height = image.size
     # the arithmetic of torchvision's Resize and CenterCrop, to the pixel
     scale = resolution / min(width, height)
@@ -35,7 +35,7 @@ def to_pixels(image: Image.Image, resolution: int, fit: str) -> np.ndarray:
     )
     image = image.resize(size, Image.Resampling.BICUBIC) if scale != 1 else image
     left, top = round((image.width - resolution) / 2), round((image.height - resolution) / 2)
-    return np.asarray(image.crop((left, top, left + resolution, top + resolution)))
+    return np.array(image.crop((left, top, left + resolution, top + resolution)))
 
 
 def decoded_file(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, cache: Path) -> Path:
