@@ -129,5 +129,5 @@ def test_long_prompts_are_cut_and_short_ones_kept_whole(tmp_path):
     longest = class_prompts(range(82), "Image of a person doing the yoga pose <category>")
     end = 49407
     assert (encoder.tokenise(longest) == end).sum(1).tolist() == [1] * 82
-    assert encoder.tokenise(longest)[:, -1].max() == 0, "a class name was cut"
+    assert encoder.tokenise(longest).shape[1] < encoder.model.context_length, "a class name was cut"
     assert encoder.tokenise(["tree " * 200])[0, -1] == end

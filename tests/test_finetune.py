@@ -8,10 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from torch.utils.data import DataLoader
 
-from yogalib.device import Device
-from yogalib.encoders import Encoder, import_clip
+from yogalib.device import Device, Graphed
+from yogalib.encoders import Encoder, import_clip, open_encoder
 from yogalib.finetune import (
+    DRAWS,
     augment,
     batch_loss,
     batch_targets,
@@ -20,8 +23,11 @@ from yogalib.finetune import (
     make_optimiser,
     share_with_class_mate,
 )
+from yogalib.metrics import wilson
+from yogalib.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_test
+from yogalib.pictures import Pictures, resident
 from yogalib.profile import Augmentation, read_profile
-from yogalib.zero_shot import classify, encode_prompts, normalise
+from yogalib.zero_shot import answerer, classify, encode_images, encode_prompts, normalise
 
 CPU = Device(torch.device("cpu"), bf16=False)
 PROMPTS = ["Yoga pose one", "Yoga pose two", "Yoga pose three"]
@@ -51,6 +57,10 @@ def tiny_data(n: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return pixels.astype(np.uint8), labels
 
 
+def draws_of(count: int) -> torch.Tensor:
+    return torch.rand(count, DRAWS, generator=torch.Generator().manual_seed(0))
+
+
 def tuning(**changes):
     settings = read_profile("paper").fine_tuning.model_copy(update={"batch": 8, "epochs": 2})
     return settings.model_copy(update=changes)
@@ -72,33 +82,116 @@ def test_loss_is_the_papers_equations(size, seed, kind):
     assert float(contrastive_loss(logits, targets)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_epoch_is_what_one_caption_per_picture_gives():
-    """Encoding each distinct prompt once must leave the weights that the plain loop of CLIP fine-tuning gives."""
+def test_fast_path_follows_the_naive_loop(tmp_path):
+    """Decoding once, encoding each prompt once and cut, a recorded order: all must leave the weights that the plain loop gives."""
     data, encoder = tiny_data(), tiny_encoder()
-    plain = copy.deepcopy(encoder.model).train()
-    history, answers = fine_tune(encoder, data, data, PROMPTS, tuning(), CPU)
+    files = [tmp_path / f"{place}.png" for place in range(24)]
+    for picture, file in zip(data[0], files, strict=True):
+        Image.fromarray(picture).save(file)
+    plain = copy.deepcopy(encoder.model)
+    history, answers = fine_tune(encoder, data, data, PROMPTS, tuning(epochs=3), CPU)
     assert np.array_equal(answers[0], classify(encoder, data[0], PROMPTS, CPU)[0])
 
-    pixels, labels = torch.from_numpy(data[0]), torch.from_numpy(data[1])
-    optimiser, _ = make_optimiser(plain, tuning().optimiser, 6)
-    generator = torch.Generator().manual_seed(tuning().seed)
+    pictures = PicturesAndCaptions(files, [PROMPTS[label] for label in data[1]], plain)
+    optimiser, generator = naive_optimiser(plain, tuning().optimiser), torch.Generator().manual_seed(tuning().seed)
     losses = []
-    for _ in range(2):
-        total = 0.0
-        for batch in torch.randperm(24, generator=generator).split(8):
-            captions = encoder.tokenise([PROMPTS[label] for label in labels[batch]])
-            per_image, per_text = plain(normalise(pixels[batch]), captions)
-            right = torch.arange(8)
-            cross_entropy = torch.nn.functional.cross_entropy
-            loss = (cross_entropy(per_image, right) + cross_entropy(per_text, right)) / 2
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += float(loss.detach())
-        losses.append(total / 3)
+    for _ in range(3):
+        order = torch.randperm(24, generator=generator).tolist()
+        losses.append(np.mean(naive_epoch(plain, optimiser, DataLoader(pictures, 8, sampler=order))))
     assert history["loss"].tolist() == pytest.approx(losses, rel=1e-4)
     for (name, ours), theirs in zip(encoder.model.named_parameters(), plain.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=2e-6), name
+    found = naive_answer(plain, files[0], PROMPTS)
+    assert answers[0][0] == pytest.approx(found.numpy(), abs=1e-4)
+    assert answers[0] == pytest.approx(naive_test(plain, DataLoader(pictures, 5), PROMPTS).numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["CLIP-mini-RN", "CLIP-mini-ViT"])
+def test_prompts_cut_behind_the_longest_are_the_prompts(name):
+    encoder = open_encoder(name, None)
+    prompts = ["tree", "a person lying on the back, both knees bent to the chest", "Yoga pose Adho Mukha Svanasana"]
+    whole = import_clip().tokenize(prompts, context_length=encoder.model.context_length)
+    cut = encoder.tokenise(prompts)
+    assert cut.shape[1] < 20 < whole.shape[1]
+    with torch.no_grad():
+        expected = encoder.model.encode_text(whole)
+        assert torch.allclose(encoder.model.encode_text(cut), expected, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_bf16_changes_accuracy_by_less_than_its_interval():
+    optimiser = tuning().optimiser.model_copy(update={"learning_rate": 3e-4})
+    hits = {}
+    for bf16 in (False, True):
+        encoder, train = tiny_encoder(), tiny_data(96)
+        test = tiny_data(90, seed=1)
+        blurred = (test[0] * 0.5 + np.random.default_rng(2).integers(0, 128, test[0].shape)).astype(np.uint8)
+        changes = {"optimiser": optimiser, "epochs": 6, "targets": "multi-positive"}
+        device = Device(torch.device("cpu"), bf16)
+        _, answers = fine_tune(encoder, train, (blurred, test[1]), PROMPTS, tuning(**changes), device)
+        assert answers[0].dtype == np.float32
+        assert {weights.dtype for weights in encoder.model.parameters()} == {torch.float32}
+        hits[bf16] = int((answers[0].argmax(1) == test[1]).sum())
+    low, high = wilson(hits[False], 90)
+    assert low <= hits[True] / 90 <= high
+    assert hits[False] > 45, "nothing was learnt, so nothing was compared"
+
+
+def test_pictures_of_the_cache_are_not_copied_before_they_are_asked_for(tmp_path):
+    pixels = tiny_data()[0]
+    np.save(tmp_path / "cache.npy", pixels)
+    cache = resident(tmp_path / "cache.npy", torch.device("cpu"))
+    assert resident(tmp_path / "cache.npy", torch.device("cpu")) is cache  # mapped once for all runs
+    part = Pictures(cache, torch.tensor([5, 3, 20]))
+    assert Pictures.of(part, torch.device("cpu")).cache.data_ptr() == cache.data_ptr()
+    assert np.array_equal(part[torch.tensor([2, 0])], pixels[[20, 5]])
+    assert np.array_equal(part[0:2], pixels[[5, 3]])
+    own = Pictures.of(pixels, torch.device("cpu"))
+    assert np.shares_memory(own.cache.numpy(), pixels)
+    encoder = tiny_encoder()
+    assert torch.equal(encode_images(encoder, part, CPU), encode_images(encoder, pixels[[5, 3, 20]], CPU))
+    part[0:1].zero_()  # what one asks for is one's own
+    assert np.array_equal(np.load(tmp_path / "cache.npy"), pixels)
+
+
+def test_one_picture_is_answered_as_in_a_batch():
+    encoder, data = tiny_encoder(), tiny_data()
+    answer = answerer(encoder, PROMPTS, CPU)
+    expected = classify(encoder, data[0], PROMPTS, CPU)[0]
+    for place in (0, 7):
+        assert answer(data[0][place : place + 1]).numpy() == pytest.approx(expected[place : place + 1], abs=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("bf16", [False, True])
+def test_recorded_graph_trains_as_the_plain_steps_do(bf16, monkeypatch):
+    gpu, curves = Device(torch.device("cuda"), bf16), []
+    for warm_up in (3, 10_000):  # the second never records
+        monkeypatch.setattr(Graphed, "WARM_UP", warm_up)
+        encoder, data = tiny_encoder(), tiny_data(30)  # the epoch's last batch is a small one
+        history, answers = fine_tune(encoder, data, data, PROMPTS, tuning(epochs=4), gpu)
+        curves.append(history["loss"].tolist() + answers[0].ravel().tolist())
+    assert curves[0] == pytest.approx(curves[1], rel=2e-2 if bf16 else 1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_no_step_waits_for_the_gpu():
+    gpu, data, encoder = Device(torch.device("cuda"), True), tiny_data(30), tiny_encoder()
+    model = encoder.on(gpu.torch)
+    optimiser, schedule = make_optimiser(model, tuning().optimiser, 4)
+    pictures, chosen = Pictures.of(data[0], gpu.torch), torch.arange(8, device=gpu.torch)
+    labels, tokens = torch.from_numpy(data[1]).to(gpu.torch), encoder.tokenise(PROMPTS).to(gpu.torch)
+
+    def step() -> None:
+        batch_loss(model, normalise(pictures[chosen]), labels[chosen], tokens, "diagonal", gpu).backward()
+        optimiser.step()
+        schedule.step()
+
+    step()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_same_seed_gives_the_same_bits_and_another_seed_does_not():
@@ -133,8 +226,6 @@ def test_probabilities_sum_to_one_and_follow_the_cosine():
 
 
 def test_normalise_is_clips_own_preprocessing():
-    from PIL import Image
-
     pixels = tiny_data()[0][:1]
     expected = import_clip().clip._transform(32)(Image.fromarray(pixels[0]))
     assert torch.allclose(normalise(torch.from_numpy(pixels))[0], expected, atol=1e-6)
@@ -143,13 +234,13 @@ def test_normalise_is_clips_own_preprocessing():
 def test_augmentation_keeps_shape_and_range_and_mirrors_half_of_the_pictures():
     pixels = torch.zeros(4, 20, 20, 3, dtype=torch.uint8)
     pixels[:, :, :10] = 200  # left half bright
-    generator = torch.Generator().manual_seed(0)
-    assert augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.0), generator) is pixels
-    cropped = augment(pixels, Augmentation(flip=False, smallest_crop=0.5, colour=0.0), generator)
+    draws = draws_of(4)
+    assert augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.0), draws) is pixels
+    cropped = augment(pixels, Augmentation(flip=False, smallest_crop=0.5, colour=0.0), draws)
     assert cropped.shape == pixels.shape
     assert cropped.min() >= 0
     assert cropped.max() <= 200 + 1e-3
-    mirrored = augment(pixels.repeat(8, 1, 1, 1), Augmentation(flip=True, smallest_crop=1.0, colour=0.0), generator)
+    mirrored = augment(pixels.repeat(8, 1, 1, 1), Augmentation(flip=True, smallest_crop=1.0, colour=0.0), draws_of(32))
     left = mirrored[:, :, :10].mean((1, 2, 3)).round()
     assert set(left.tolist()) == {0, 200}
 
@@ -157,7 +248,7 @@ def test_augmentation_keeps_shape_and_range_and_mirrors_half_of_the_pictures():
 def test_recolouring_changes_colours_and_not_shapes():
     pixels = torch.full((6, 8, 8, 3), 120, dtype=torch.uint8)
     pixels[:, 4:] = 60
-    changed = augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.4), torch.Generator().manual_seed(0))
+    changed = augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.4), draws_of(6))
     assert 0 <= changed.min() < changed.max() <= 255
     assert len({tuple(picture[0, 0].tolist()) for picture in changed}) == 6
     assert (changed[:, :4] == changed[:, :1, :1]).all()

@@ -9,7 +9,7 @@ import pytest
 from conftest import POSES, draw, write_photos
 from PIL import Image
 
-from yogalib.dataset.cache import decoded, to_pixels
+from yogalib.dataset.cache import decoded_file, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import build_index, data_hash, refresh_index
 from yogalib.dataset.lists import read_link_lists, read_split_lists
@@ -195,13 +195,13 @@ def test_padded_pixels_keep_the_whole_picture():
 
 def test_cache_holds_the_pictures_in_their_order_and_is_made_once(photos, tmp_path):
     index = build_index(photos, 64)
-    first = decoded(index, photos, 32, "crop", tmp_path / "cache")
+    first = np.load(decoded_file(index, photos, 32, "crop", tmp_path / "cache"))
     for place in (0, 20, 35):
         assert np.array_equal(first[place], to_pixels(open_image(photos / index["path"][place]), 32, "crop"))
     (file,) = (tmp_path / "cache").glob("*.npy")
     made = file.stat().st_mtime_ns
     shutil.rmtree(photos)  # not needed any more
-    assert np.array_equal(decoded(index, photos, 32, "crop", tmp_path / "cache"), first)
+    assert np.array_equal(np.load(decoded_file(index, photos, 32, "crop", tmp_path / "cache")), first)
     assert file.stat().st_mtime_ns == made
 
 

@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     command(_pretrain, "pre-train CLIP-mini anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
-    command(_bench, "compare our speed with the naive loop's")
+    bench = command(_bench, "compare our speed with the naive loop's")
+    bench.add_argument("--save", type=Path, metavar="FOLDER", help="keep the table there as JSON and CSV")
     weights = command(_weights, "fetch published weights")
     weights.add_argument("names", nargs="+", metavar="NAME", help="such as ViT-B/32, RN50 or yolov8x-cls.pt")
     weights.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files there, no internet")
@@ -179,7 +180,7 @@ def _bench(arguments) -> None:
     """Print how much faster our path is than the naive loop, measured side by side on this machine."""
     from yogalib.bench import main as bench
 
-    bench()
+    bench(arguments.save)
 
 
 def _weights(arguments) -> None:

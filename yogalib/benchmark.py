@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from yogalib.costs import Costs, timed
 from yogalib.dataset.cache import to_pixels
@@ -25,7 +24,7 @@ from yogalib.encoders import Encoder
 from yogalib.profile import Yolo
 from yogalib.prompts import class_names
 from yogalib.runs import Run
-from yogalib.zero_shot import encode_images, encode_prompts
+from yogalib.zero_shot import answerer, classify
 
 KEPT = "model.pt"  # weights of the best epoch, in the folder of a run that keeps them
 
@@ -105,23 +104,17 @@ def time_clip(
     prompts encoded each time : one picture by the paper's definition (section 4.3): its preprocessing, tokenising, both towers,
     logits. prompts cached : one picture from its file, the prompts' features known. throughput : a decoded batch, likewise.
     """
-    cached = encode_prompts(encoder, prompts, device)
 
     def read() -> np.ndarray:
         return to_pixels(open_image(files[0]), encoder.resolution, fit)[None]
 
-    def answer(pixels: np.ndarray, words: Tensor) -> Tensor:
-        return (encoder.model.logit_scale.exp() * encode_images(encoder, pixels, device) @ words.T).softmax(1).cpu()
-
+    one, many = (answerer(encoder, prompts, device) for _ in range(2))
     pictures = np.repeat(read(), batch, axis=0)
-    with torch.no_grad():
-        return {
-            "prompts encoded each time": timed(
-                lambda: answer(read(), encode_prompts(encoder, prompts, device)), repeats
-            ),
-            "prompts cached": timed(lambda: answer(read(), cached), repeats),
-            "throughput": timed(lambda: answer(pictures, cached), 5),
-        }
+    return {
+        "prompts encoded each time": timed(lambda: classify(encoder, read(), prompts, device), repeats),
+        "prompts cached": timed(lambda: one(read()), repeats, warm_up=5),
+        "throughput": timed(lambda: many(pictures), 5, warm_up=5),
+    }
 
 
 def inference_table(times: dict[str, dict[str, np.ndarray]], batch: int) -> pd.DataFrame:

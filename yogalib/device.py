@@ -1,8 +1,10 @@
 """Device and precision, decided once and passed as one object."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from yogalib.errors import BadInput
 
@@ -22,6 +24,51 @@ class Device:
     def autocast(self):
         """Return the context in which models run: bf16 over fp32 weights on a GPU, plain fp32 elsewhere."""
         return torch.autocast(self.torch.type, dtype=torch.bfloat16, enabled=self.bf16)
+
+    def graphed(self, step: Callable) -> Callable:
+        """Return `step`, a function of tensors on the device, as a CUDA graph on a GPU and as it is elsewhere."""
+        return Graphed(step) if self.torch.type == "cuda" else step
+
+
+class Graphed:
+    """A function of tensors, recorded as a CUDA graph and replayed: one launch in place of a thousand small ones.
+
+    The first calls run as they are, since libraries must be loaded before recording; so do inputs of other shapes than the
+    first (an epoch's last batch). What the function does beside its answer, such as to weights, is done by the replay too.
+    The answer is overwritten by the next call.
+    """
+
+    WARM_UP = 3
+
+    def __init__(self, step: Callable):
+        self.step, self.calls, self.shapes, self.graph = step, 0, None, None
+
+    def __call__(self, *inputs: Tensor):
+        """Return what the function returns."""
+        self.calls, shapes = self.calls + 1, [each.shape for each in inputs]
+        self.shapes = self.shapes or shapes
+        if self.calls <= self.WARM_UP or shapes != self.shapes:
+            return self._aside(*inputs)
+        if self.graph is None:
+            self._record(*inputs)
+        for held, given in zip(self.held, inputs, strict=True):
+            held.copy_(given)
+        self.graph.replay()
+        return self.answer
+
+    def _aside(self, *inputs: Tensor):
+        # autograd remembers the stream that a weight was first used on, and what is recorded may not wait for the usual one
+        aside, usual = torch.cuda.Stream(), torch.cuda.current_stream()
+        aside.wait_stream(usual)
+        with torch.cuda.stream(aside):
+            answer = self.step(*inputs)
+        usual.wait_stream(aside)
+        return answer
+
+    def _record(self, *inputs: Tensor) -> None:
+        self.held, self.graph = [each.clone() for each in inputs], torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):  # nothing is computed yet
+            self.answer = self.step(*self.held)
 
 
 def pick_device(name: str, precision: str, threads: int) -> Device:

@@ -79,9 +79,25 @@ class Encoder:
         """Side of the square input, in pixels."""
         return self.model.visual.input_resolution
 
+    def on(self, device):
+        """Return the model on a device, and with it the causal mask, which clip would send anew for every block and pass."""
+        for block in self.model.transformer.resblocks:
+            block.attn_mask = block.attn_mask.to(device)
+        return self.model.to(device)
+
     def tokenise(self, prompts: list[str]):
-        """Return the prompts' tokens, (C, context length); a prompt that is too long is cut."""
-        return import_clip().tokenize(prompts, context_length=self.model.context_length, truncate=True)
+        """Return the prompts' tokens, (C, T), as `tokenise` does for the model's context length."""
+        return tokenise(prompts, self.model.context_length)
+
+
+def tokenise(prompts: list[str], context_length: int):
+    """Return the prompts' tokens, (C, T), cut behind the end of the longest; one longer than the context ends with it.
+
+    The text tower is causal and answers at a prompt's end, so what would follow could not change the answer; to encode the
+    whole context, mostly zeros, takes two to four times as long.
+    """
+    tokens = import_clip().tokenize(prompts, context_length=context_length, truncate=True)
+    return tokens[:, : int(tokens.argmax(dim=1).max()) + 1]  # a prompt's last token has the highest number
 
 
 def weights_file(name: str, weights: Path) -> Path | None:

@@ -28,7 +28,7 @@ class Experiments:
         config = self._config("zero_shot", opened, rows, prompt or settings.prompt, classes_of(rows))
 
         def make(folder: Path) -> None:
-            answers = classify(opened, self.pixels(rows, opened.resolution), config["prompts"], self.device)
+            answers = classify(opened, self.on_device(rows, opened.resolution), config["prompts"], self.device)
             save_predictions(folder, rows, np.array(config["classes"]), *answers)
 
         return stored_run(self.paths.runs, config, make)
@@ -69,7 +69,7 @@ class Experiments:
 
         def make(folder: Path) -> None:
             parts = [
-                (self.pixels(part, encoder.resolution), np.searchsorted(classes, part["class"]))
+                (self.on_device(part, encoder.resolution), np.searchsorted(classes, part["class"]))
                 for part in (train, test)
             ]
             history, answers = fine_tune(encoder, *parts, config["prompts"], settings, self.device)
@@ -183,8 +183,8 @@ class Experiments:
                 save_predictions(folder, rows, np.array(classes), answers)
             else:
                 encoder = tuned_encoder(run)
-                pixels = other.pixels(rows, encoder.resolution)
-                answers = classify(encoder, pixels, run.config["prompts"], self.device)
+                pictures = other.on_device(rows, encoder.resolution)
+                answers = classify(encoder, pictures, run.config["prompts"], self.device)
                 save_predictions(folder, rows, np.array(classes), *answers)
 
         return stored_run(self.paths.runs, config, make)

@@ -1,6 +1,7 @@
 """Fine-tuning both towers on image-prompt pairs (paper, section 3.2.2, equations 1 and 2)."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ from tqdm import tqdm
 
 from yogalib.device import Device
 from yogalib.encoders import Encoder
+from yogalib.pictures import Pictures
 from yogalib.profile import Augmentation, FineTuning, Optimiser
 from yogalib.zero_shot import classify, normalise, unit
+
+DRAWS = 8  # numbers that augmentation draws for a picture
 
 
 def contrastive_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -49,29 +53,31 @@ def share_with_class_mate(labels: np.ndarray, batch: int) -> float:
     return float(1 - (counts * alone).sum() / len(labels))
 
 
-def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Return the batch, (B, R, R, 3), each picture mirrored, cropped and recoloured at random, all at once on the device."""
+def augment(pixels: Tensor, settings: Augmentation, draws: Tensor) -> Tensor:
+    """Return the batch, (B, R, R, 3), each picture mirrored, cropped and recoloured at random, all at once on the device.
+
+    draws : (B, DRAWS), 0 to 1, on the same device: what chance decides of each picture.
+    """
     if settings.flip or settings.smallest_crop < 1:
-        pixels = _crop_and_flip(pixels, settings, generator)
-    return recolour(pixels, settings.colour, generator) if settings.colour else pixels
+        pixels = _crop_and_flip(pixels, settings, draws[:, :4])
+    return recolour(pixels, settings.colour, draws[:, 4:]) if settings.colour else pixels
 
 
-def recolour(pixels: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Return the batch with each picture's channels scaled by 1 +- strength, and all of it lighter or darker."""
-    gain = 1 + strength * (2 * torch.rand(len(pixels), 1, 1, 3, generator=generator) - 1)
-    shift = 200 * strength * (torch.rand(len(pixels), 1, 1, 1, generator=generator) - 0.5)
-    return (pixels.float() * gain.to(pixels.device) + shift.to(pixels.device)).clamp(0, 255)
+def recolour(pixels: Tensor, strength: float, draws: Tensor) -> Tensor:
+    """Return the batch with each picture's channels scaled by 1 +- strength, and all of it lighter or darker. draws : (B, 4)."""
+    gain = 1 + strength * (2 * draws[:, None, None, :3] - 1)
+    shift = 200 * strength * (draws[:, None, None, 3:] - 0.5)
+    return (pixels.float() * gain + shift).clamp(0, 255)
 
 
-def _crop_and_flip(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    # drawn on the CPU, so that one seed means one sequence on every machine
-    side, x, y, mirror = torch.rand(4, len(pixels), generator=generator)
+def _crop_and_flip(pixels: Tensor, settings: Augmentation, draws: Tensor) -> Tensor:
+    side, x, y, mirror = draws.T
     side = settings.smallest_crop + (1 - settings.smallest_crop) * side
     sign = torch.where(mirror < 0.5, -1.0, 1.0) if settings.flip else torch.ones_like(side)
     zero = torch.zeros_like(side)
     row_x = torch.stack([sign * side, zero, (2 * x - 1) * (1 - side)], dim=1)
     row_y = torch.stack([zero, side, (2 * y - 1) * (1 - side)], dim=1)
-    theta = torch.stack([row_x, row_y], dim=1).to(pixels.device)
+    theta = torch.stack([row_x, row_y], dim=1)
     image = pixels.permute(0, 3, 1, 2).float()
     grid = affine_grid(theta, list(image.shape), align_corners=False)
     return grid_sample(image, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
@@ -79,9 +85,12 @@ def _crop_and_flip(pixels: Tensor, settings: Augmentation, generator: torch.Gene
 
 def make_optimiser(model: torch.nn.Module, settings: Optimiser, steps: int):
     """Return AdamW over all weights, and its schedule (one `step()` per batch)."""
+    on_gpu = (device := next(model.parameters()).device).type == "cuda"
     adamw = torch.optim.AdamW(
         model.parameters(),
-        lr=settings.learning_rate,
+        # a recorded graph reads the rate where it lies
+        lr=torch.tensor(settings.learning_rate, device=device) if on_gpu else settings.learning_rate,
+        capturable=on_gpu,
         betas=tuple(settings.betas),
         eps=settings.epsilon,
         weight_decay=settings.weight_decay,
@@ -101,8 +110,8 @@ def make_optimiser(model: torch.nn.Module, settings: Optimiser, steps: int):
 
 def fine_tune(
     encoder: Encoder,
-    train: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
+    train: tuple[np.ndarray | Pictures, np.ndarray],
+    test: tuple[np.ndarray | Pictures, np.ndarray],
     prompts: list[str],
     settings: FineTuning,
     device: Device,
@@ -114,30 +123,56 @@ def fine_tune(
 
     The history has the columns epoch, loss (mean over the epoch's images), train_batches, top1 (on the test part).
     """
-    model = encoder.model.to(device.torch)
+    model = encoder.on(device.torch)
     generator = torch.Generator().manual_seed(settings.seed)
-    pixels, labels = (torch.from_numpy(np.array(part)).to(device.torch) for part in train)
+    pictures, labels = Pictures.of(train[0], device.torch), torch.from_numpy(train[1]).to(device.torch)
     tokens = encoder.tokenise(prompts).to(device.torch)
     batches = math.ceil(len(labels) / settings.batch)
     optimiser, schedule = make_optimiser(model, settings.optimiser, batches * settings.epochs)
-    history = []
-    for epoch in tqdm(range(1, settings.epochs + 1), desc="fine-tuning", unit="epoch", mininterval=10, delay=2):
+    total, history = torch.zeros((), device=device.torch), []
+    step = train_step(model, optimiser, tokens, settings.targets, total, device)
+    orders = [torch.randperm(len(labels), generator=generator) for _ in range(settings.epochs)]
+    for order in tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2):
         model.train()
-        total = torch.zeros((), device=device.torch)
-        for chosen in torch.randperm(len(labels), generator=generator).to(device.torch).split(settings.batch):
-            images = normalise(augment(pixels[chosen], settings.augmentation, generator))
-            loss = batch_loss(model, images, labels[chosen], tokens, settings.targets, device)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        draws = torch.rand(len(labels), DRAWS, generator=generator)
+        for images, right in _batches(pictures, labels, order, draws, settings, device):
+            step(images, right)
             schedule.step()
-            with torch.no_grad():
-                model.logit_scale.clamp_(max=math.log(100))  # CLIP, section 2.5: no logit above 100 times the cosine
-            total += loss.detach() * len(chosen)
         answers = classify(encoder, test[0], prompts, device)
         top1 = float((answers[0].argmax(1) == test[1]).mean())
-        history.append({"epoch": epoch, "loss": float(total) / len(labels), "batches": batches, "top1": top1})
+        history.append(
+            {"epoch": len(history) + 1, "loss": float(total) / len(labels), "batches": batches, "top1": top1}
+        )
+        total.zero_()
     return pd.DataFrame(history), answers
+
+
+def train_step(model, optimiser, tokens: Tensor, targets: str, total: Tensor, device: Device) -> Callable:
+    """Return the function that takes a step on images (B, 3, R, R) and labels (B,), and adds B times the loss to `total`, ().
+
+    The loss stays on the device: to read it after each step would wait for it.
+    """
+
+    def step(images: Tensor, labels: Tensor) -> None:
+        loss = batch_loss(model, images, labels, tokens, targets, device)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(max=math.log(100))  # CLIP, section 2.5: no logit above 100 times the cosine
+        total.add_(loss.detach(), alpha=len(labels))
+
+    return device.graphed(step)
+
+
+def _batches(pictures: Pictures, labels: Tensor, order: Tensor, draws: Tensor, settings: FineTuning, device: Device):
+    """Yield an epoch's batches: the network's input, (B, 3, R, R), and labels, (B,). order : (N,). draws : (N, DRAWS)."""
+    # chance was drawn on the CPU, so that one seed means one sequence on every machine, and comes for the whole epoch at once, so
+    # that the GPU is not waited for
+    where = pictures.places.device  # the CPU's, when a GPU has no room for the cache
+    parts = (each.split(settings.batch) for each in (order.to(where), order.to(device.torch), draws.to(device.torch)))
+    for taken, chosen, drawn in zip(*parts, strict=True):
+        yield normalise(augment(pictures[taken].to(device.torch), settings.augmentation, drawn)), labels[chosen]
 
 
 def batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: str, device: Device) -> Tensor:
@@ -146,11 +181,14 @@ def batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: s
     images : (B, 3, R, R). labels : (B,), places in `tokens` (C, context length). targets : those of `batch_targets`, or
     `class-prompts`: plain cross-entropy over the prompts of all classes, whatever the batch holds.
     """
-    # each distinct prompt is encoded once and repeated: the same logits as one caption per picture, for less work
-    distinct, place = torch.unique(labels, return_inverse=True)
+    # each prompt is encoded once and repeated: the same logits as one caption per picture, for less work. On a CPU those of
+    # the batch alone; which these are a GPU would have to be asked and waited for, and shapes would change from step to step
+    place = labels
+    if targets != "class-prompts" and not labels.is_cuda:
+        distinct, place = torch.unique(labels, return_inverse=True)
+        tokens = tokens[distinct]
     with device.autocast():
-        image_features = unit(model.encode_image(images))
-        text_features = unit(model.encode_text(tokens if targets == "class-prompts" else tokens[distinct]))
+        image_features, text_features = unit(model.encode_image(images)), unit(model.encode_text(tokens))
     if targets == "class-prompts":
         return cross_entropy(model.logit_scale.exp() * image_features @ text_features.T, labels)
     logits = model.logit_scale.exp() * image_features @ text_features[place].T

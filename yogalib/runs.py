@@ -20,7 +20,7 @@ from yogalib.errors import BadInput
 from yogalib.meter import Meter
 from yogalib.paths import partial_folder, write_whole
 
-CODE = 2  # part of every run's hash: raise it when training or evaluation changes what a run would hold
+CODE = 3  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.audit import twins_of
-from yogalib.dataset.cache import decoded, to_pixels
+from yogalib.dataset.cache import decoded_file, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import describe_dropped, refresh_index
 from yogalib.dataset.near import twin_groups
@@ -172,10 +172,24 @@ class Study(Experiments):
         return twin_groups(rows, self.twins) if self.profile.split.twins == "one_side" else None
 
     def pixels(self, rows: pd.DataFrame, resolution: int) -> np.ndarray:
-        """Return the rows' pictures, uint8 (N, R, R, 3), from the decoded cache."""
+        """Return a copy of the rows' pictures, uint8 (N, R, R, 3), from the decoded cache."""
+        file, places = self._decoded(rows, resolution)
+        return np.load(file, mmap_mode="r")[places]
+
+    def on_device(self, rows: pd.DataFrame, resolution: int):
+        """Return the rows' pictures for a network (yogalib.pictures.Pictures), without a copy."""
+        import torch
+
+        from yogalib.pictures import Pictures, resident
+
+        file, places = self._decoded(rows, resolution)
+        cache = resident(file, self.device.torch)
+        return Pictures(cache, torch.from_numpy(places).to(cache.device))
+
+    def _decoded(self, rows: pd.DataFrame, resolution: int) -> tuple[Path, np.ndarray]:
         kept = self.subset("all")
-        cache = decoded(kept, self.folder, resolution, self.profile.data.fit, self.paths.data / "cache")
-        return cache[kept.index.get_indexer(rows.index)]
+        file = decoded_file(kept, self.folder, resolution, self.profile.data.fit, self.paths.data / "cache")
+        return file, kept.index.get_indexer(rows.index)
 
     def thumbnails(self, rows: pd.DataFrame, side: int = 96) -> list[np.ndarray]:
         """Return a few rows' pictures for a figure, uint8 (side, side, 3) each."""

@@ -24,7 +24,7 @@ def to_pixels(image: Image.Image, resolution: int, fit: str) -> np.ndarray:
     longer side resized to R and white margins added, so that nothing is cut off.
     """
     if fit == "pad":
-        return np.asarray(ImageOps.pad(image, (resolution, resolution), Image.Resampling.BICUBIC, color="white"))
+        return np.array(ImageOps.pad(image, (resolution, resolution), Image.Resampling.BICUBIC, color="white"))
     width, height = image.size
     # the arithmetic of torchvision's Resize and CenterCrop, to the pixel
     scale = resolution / min(width, height)
@@ -35,11 +35,11 @@ def to_pixels(image: Image.Image, resolution: int, fit: str) -> np.ndarray:
     )
     image = image.resize(size, Image.Resampling.BICUBIC) if scale != 1 else image
     left, top = round((image.width - resolution) / 2), round((image.height - resolution) / 2)
-    return np.asarray(image.crop((left, top, left + resolution, top + resolution)))
+    return np.array(image.crop((left, top, left + resolution, top + resolution)))
 
 
-def decoded(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, cache: Path) -> np.ndarray:
-    """Return the rows' pictures, in their order, as a memory-mapped uint8 array (N, R, R, 3), made on first use.
+def decoded_file(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, cache: Path) -> Path:
+    """Return the .npy file of the rows' pictures, in their order, uint8 (N, R, R, 3), made on first use.
 
     The file's name is a hash of the pictures' contents and of how they were resized, so it can't be stale.
     """
@@ -49,7 +49,7 @@ def decoded(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, cache: 
     with FileLock(file.with_suffix(".lock")):  # two notebooks side by side decode once
         if not file.exists():
             write_whole(file, lambda path: _decode(rows, folder, resolution, fit, path))
-    return np.load(file, mmap_mode="r")
+    return file
 
 
 def _decode(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, file: Path) -> None:
