@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from yogalib.errors import BadInput
@@ -188,7 +189,7 @@ def _weights(arguments) -> None:
 def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
     from yogalib.doctor import check
-    from yogalib.report import write_inputs
+    from yogalib.inputs import write_inputs
 
     study = check(arguments.profile)
     write_inputs(study)
@@ -201,14 +202,21 @@ def _prepare(arguments) -> None:
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
-    from yogalib.report import NotebookFailed, run_notebook
+    from yogalib.progress import PLAN, duration, planned_operations
+    from yogalib.report import NotebookFailed, pages_left, run_notebook
     from yogalib.study import Study
 
+    notebook, start = arguments.notebook, time.monotonic()
+    build, planned = Study.open(arguments.profile).paths.build, planned_operations(notebook, arguments.profile)
+    os.environ[PLAN] = json.dumps(planned)
+    print(f"[{notebook}] running, {len(planned)} runs planned", flush=True)
     try:
-        run_notebook(arguments.notebook, arguments.profile, Study.open(arguments.profile).paths.build)
+        run_notebook(notebook, arguments.profile, build)
     except NotebookFailed as error:
         print(f"yogalib: {error}", file=sys.stderr)
         return 1
+    left = f"{pages_left(build)} notebooks left"
+    print(f"[{notebook}] done in {duration(time.monotonic() - start)}; {left}", flush=True)
     return 0
 
 

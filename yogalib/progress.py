@@ -1,0 +1,103 @@
+"""What `make reproduce` says while it works: plain lines, which read as well in a log as on a terminal."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from time import perf_counter
+
+import pandas as pd
+
+PLAN = "YOGALIB_PLAN"  # for the kernel of a notebook that make runs: the operations of each run that it will ask for
+
+
+@dataclass
+class Progress:
+    """Counts the runs that a notebook asks for; the time left follows from those that were made, by their planned operations."""
+
+    planned: list[float]
+    asked: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+    operations: float = 0.0
+
+    @contextmanager
+    def making(self, run: str, what: str) -> Iterator[None]:
+        """Say which run is being made, of how many, and about how long the notebook's runs will take yet."""
+        place, start = len(self.asked - {run}), perf_counter()
+        of = f" of {len(self.planned)}" if place < len(self.planned) else ""
+        _say(f"run {place + 1}{of}: {what}{self._left(place)}")
+        yield
+        self.seconds += perf_counter() - start
+        self.operations += sum(self.planned[place : place + 1])
+
+    def _left(self, place: int) -> str:
+        if not self.operations or place >= len(self.planned):
+            return ""
+        return f"; about {duration(self.seconds / self.operations * sum(self.planned[place:]))} left"
+
+
+@cache
+def progress() -> Progress | None:
+    """Return the progress of the notebook that runs in this process; None when nobody planned it."""
+    return Progress(json.loads(os.environ[PLAN])) if os.environ.get(PLAN) else None
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def planned_operations(notebook: str, profile: str) -> list[float]:
+    """Return the operations of each run that a notebook will ask for, in its order; ones where they can't be known."""
+    from yogalib.errors import BadInput
+    from yogalib.plan import NOTEBOOKS, Plan, add_costs
+
+    plan = Plan.open(profile)
+    NOTEBOOKS.get(notebook, lambda _: None)(plan)
+    if not plan.notes:
+        return []
+    try:
+        return add_costs(pd.DataFrame(list(plan.notes.values())), plan.profile.yolo.resolution)["operations"].tolist()
+    except BadInput:  # an encoder from a file of one's own
+        return [1.0] * len(plan.notes)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def quiet_papermill(notebook: str) -> None:
+    """Let through, of all that papermill says, what the notebook's runs and progress bars print, a line each."""
+
+    def wanted(record: logging.LogRecord) -> bool:
+        text = record.getMessage().strip()
+        return (
+            record.levelno >= logging.WARNING and bool(text) and "100%|" not in text
+        )  # a bar that is full says nothing
+
+    handler = logging.StreamHandler()
+    handler.terminator = ""
+    handler.addFilter(wanted)
+    handler.setFormatter(_Lines(f"[{notebook}] "))
+    logger = logging.getLogger("papermill")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
+
+
+class _Lines(logging.Formatter):
+    """One line of the terminal per message, also for progress bars, which redraw theirs."""
+
+    def __init__(self, prefix: str):
+        super().__init__()
+        self.prefix = prefix
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage().strip().rpartition("\r")[2]
+        return "".join(f"{self.prefix}{line}\n" for line in text.splitlines())
