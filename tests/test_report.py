@@ -13,7 +13,7 @@ from yogalib import inputs
 from yogalib.inputs import code_alone, report_inputs
 from yogalib.paper import load_paper
 from yogalib.profile import read_profile
-from yogalib.progress import Progress, duration, planned_operations
+from yogalib.progress import Progress, duration, planned_work
 from yogalib.runs import stored_run
 from yogalib.show import number, printed, table_figure, title_of, write_figure
 from yogalib.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
@@ -227,7 +227,7 @@ def test_figure_of_photographs_weighs_little_and_keeps_its_shape(tmp_path):
 
 
 def test_progress_says_which_run_of_how_many_and_what_is_left(tmp_path, monkeypatch, capsys):
-    told = Progress([1.0, 1.0, 2.0])
+    told = Progress([1, 1, 2])
     monkeypatch.setattr("yogalib.runs.progress", lambda: told)
     for number_of_run in (0, 1, 2, 1):  # the last one is stored by then
         config = {"kind": "fine_tuning", "encoder": "CLIP-mini-RN", "classes": [1, 2, 3], "seed": number_of_run}
@@ -243,9 +243,9 @@ def test_progress_is_quiet_in_jupyterlab(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_planned_runs_of_a_notebook_have_their_operations(folders):
-    assert planned_operations("01_dataset", "smoke") == []
-    small = planned_operations("06_frugality", "smoke")
+def test_planned_runs_of_a_notebook_have_their_work(folders):
+    assert planned_work("01_dataset", "smoke") == []
+    small = planned_work("06_frugality", "smoke")
     assert small and min(small) > 0
 
 

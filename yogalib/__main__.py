@@ -202,12 +202,12 @@ def _prepare(arguments) -> None:
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
-    from yogalib.progress import PLAN, duration, planned_operations
+    from yogalib.progress import PLAN, duration, planned_work
     from yogalib.report import NotebookFailed, pages_left, run_notebook
     from yogalib.study import Study
 
     notebook, start = arguments.notebook, time.monotonic()
-    build, planned = Study.open(arguments.profile).paths.build, planned_operations(notebook, arguments.profile)
+    build, planned = Study.open(arguments.profile).paths.build, planned_work(notebook, arguments.profile)
     os.environ[PLAN] = json.dumps(planned)
     print(f"[{notebook}] running, {len(planned)} runs planned", flush=True)
     try:

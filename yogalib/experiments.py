@@ -79,7 +79,10 @@ class Experiments:
                 weights = {key: value.cpu().contiguous() for key, value in encoder.model.state_dict().items()}
                 save_file(weights, folder / "model.safetensors")
 
-        run = stored_run(self.paths.runs, config, make, f"{len(train)} pictures, {self._split_name(split_seed)}")
+        told = (
+            f"{len(train)} pictures, learning rate {settings.optimiser.learning_rate:g}, {self._split_name(split_seed)}"
+        )
+        run = stored_run(self.paths.runs, config, make, told)
         if keep_weights:
             mark_last(run)
         return run

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from yogalib.metrics import wilson
 
@@ -82,6 +83,8 @@ def learning_curve(
     right.plot(history["epoch"], history["loss"], marker="o", markersize=3, color=COLOURS[1])
     right.set(xlabel="epoch", ylabel=f"{loss} loss, training")
     right.set_ylim(0, 1.1 * history["loss"].max())
+    for axis in (left, right):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -168,12 +171,12 @@ def side_by_side(accuracy: pd.DataFrame, training: pd.DataFrame, inference: pd.D
     middle.barh(training["model"], training["to_best"], color=COLOURS[1])
     middle.set(xlabel="training to the best epoch, seconds")
     above = np.maximum(inference["p95_ms"] - inference["p50_ms"], 0)
-    labels = inference["model"] + ", " + inference["what"]
+    labels = [fill(f"{row.model}, {row.what}", 26) for row in inference.itertuples()]
     low.barh(labels, inference["p50_ms"], xerr=[np.zeros(len(above)), above], capsize=4, color=COLOURS[2])
-    low.set(xlabel="inference, ms a picture: median, and the 95th percentile as a whisker")
+    low.set(xlabel="inference, ms a picture (median; whisker: 95th percentile)")
     for axis in (top, middle, low):
-        axis.set_ylim(axis.get_ylim()[::-1])
-        axis.margins(y=0.3)
+        axis.margins(y=0.3 if axis is top else 0.05)
+        axis.invert_yaxis()
         axis.grid(visible=False, axis="y")
     return figure
 

@@ -10,19 +10,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from time import perf_counter
 
-import pandas as pd
-
-PLAN = "YOGALIB_PLAN"  # for the kernel of a notebook that make runs: the operations of each run that it will ask for
+PLAN = "YOGALIB_PLAN"  # for the kernel of a notebook that make runs: how much work each run is that it will ask for
 
 
 @dataclass
 class Progress:
-    """Counts the runs that a notebook asks for; the time left follows from those that were made, by their planned operations."""
+    """Counts the runs that a notebook asks for; the time left follows from those that were made, by the work that was planned for them."""
 
-    planned: list[float]
+    planned: list[int]
     asked: set[str] = field(default_factory=set)
     seconds: float = 0.0
-    operations: float = 0.0
+    worked: int = 0
 
     @contextmanager
     def making(self, run: str, what: str) -> Iterator[None]:
@@ -32,12 +30,12 @@ class Progress:
         _say(f"run {place + 1}{of}: {what}{self._left(place)}")
         yield
         self.seconds += perf_counter() - start
-        self.operations += sum(self.planned[place : place + 1])
+        self.worked += sum(self.planned[place : place + 1])
 
     def _left(self, place: int) -> str:
-        if not self.operations or place >= len(self.planned):
+        if not self.worked or place >= len(self.planned):
             return ""
-        return f"; about {duration(self.seconds / self.operations * sum(self.planned[place:]))} left"
+        return f"; about {duration(self.seconds / self.worked * sum(self.planned[place:]))} left"
 
 
 @cache
@@ -50,19 +48,16 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def planned_operations(notebook: str, profile: str) -> list[float]:
-    """Return the operations of each run that a notebook will ask for, in its order; ones where they can't be known."""
-    from yogalib.errors import BadInput
-    from yogalib.plan import NOTEBOOKS, Plan, add_costs
+def planned_work(notebook: str, profile: str) -> list[int]:
+    """Return for each run that a notebook will ask for, in its order, how many pictures it goes through.
+
+    Going back through the network takes twice as long as going forth, so that a training picture counts three times.
+    """
+    from yogalib.plan import NOTEBOOKS, Plan
 
     plan = Plan.open(profile)
     NOTEBOOKS.get(notebook, lambda _: None)(plan)
-    if not plan.notes:
-        return []
-    try:
-        return add_costs(pd.DataFrame(list(plan.notes.values())), plan.profile.yolo.resolution)["operations"].tolist()
-    except BadInput:  # an encoder from a file of one's own
-        return [1.0] * len(plan.notes)
+    return [note["epochs"] * (3 * note["train"] + note["test"]) for note in plan.notes.values()]
 
 
 def duration(seconds: float) -> str:
@@ -78,9 +73,8 @@ def quiet_papermill(notebook: str) -> None:
 
     def wanted(record: logging.LogRecord) -> bool:
         text = record.getMessage().strip()
-        return (
-            record.levelno >= logging.WARNING and bool(text) and "100%|" not in text
-        )  # a bar that is full says nothing
+        full = "100%|" in text  # a bar that is full says nothing
+        return record.levelno >= logging.WARNING and bool(text) and not full
 
     handler = logging.StreamHandler()
     handler.terminator = ""
