@@ -36,6 +36,8 @@ HEADINGS = {
     "top5": "top-5, %",
 }
 INTERVAL = "95 % interval"
+NOTHING = "–"  # a number that is not there, where its place must not stay empty
+DOTS = 150  # an inch of a figure
 
 
 def title_of(name: str) -> str:
@@ -72,7 +74,8 @@ def printed(table: pd.DataFrame) -> pd.DataFrame:
     shares = "measure" not in table  # scores of activation maps have units of their own
     shown = {}
     for column, values in table.items():
-        heading, write = _column(str(column), shares)
+        numeric = pd.api.types.is_numeric_dtype(values)
+        heading, write = _column(str(column), shares and numeric)
         if column == "high" and "low" in table:
             continue
         if column == "low" and "high" in table:
@@ -80,7 +83,6 @@ def printed(table: pd.DataFrame) -> pd.DataFrame:
             pairs = zip(table["low"], table["high"], strict=True)
             shown[INTERVAL] = ["" if pd.isna(low) else f"{write(low)} to {write(high)}" for low, high in pairs]
         else:
-            numeric = pd.api.types.is_numeric_dtype(values)
             shown[heading] = [write(value) if numeric else _word(value) for value in values]
     return pd.DataFrame(shown)
 
@@ -108,14 +110,14 @@ def show_table(name: str, table: pd.DataFrame, caption: str) -> None:
 
 def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", folded: bool = False) -> str:
     """Return the HTML of a table that is in words already. more : HTML after the caption; folded : opened by a click."""
-    figures = [place for place, column in enumerate(words) if all(map(_is_figure, words[column]))]
-    styler = (
-        Styler(words, uuid=name, cell_ids=False)
-        .hide(axis="index")
-        .format(escape="html")
-        .format_index(escape="html", axis=1)
-    )
-    styles = [{"selector": f".col{place}", "props": "text-align: right"} for place in figures]
+    styles = []
+    for place, column in enumerate(words):
+        if all(map(_is_figure, words[column])):
+            styles.append({"selector": f".col{place}", "props": "text-align: right"})
+        if words[column].str.len().max() <= 24:  # names with hyphens, numbers with units
+            styles.append({"selector": f"td.col{place}", "props": "white-space: nowrap"})
+    styler = Styler(words, uuid=name, cell_ids=False).hide(axis="index")
+    styler = styler.format(escape="html").format_index(escape="html", axis=1)
     body = styler.set_table_styles(styles).to_html()
     head, wide = f"{_caption(name, caption)}{more}", f'<div class="wide" tabindex="0">{body}</div>'
     if folded:
@@ -124,25 +126,30 @@ def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", f
 
 
 def _is_figure(text: str) -> bool:
-    return not text or re.match("(< )?−?[0-9]", text) is not None
+    return text in ("", NOTHING) or re.match("(< )?−?[0-9]", text) is not None
 
 
 def write_figure(figure, path: Path) -> None:
-    """Write a matplotlib figure as .svg or .png, whichever the path says; a figure of photographs weighs a fraction of what matplotlib would make it."""
+    """Write a matplotlib figure as .svg, .png or .webp (the page's), whichever the path says.
+
+    A figure of photographs weighs a fraction of what matplotlib alone would make of it.
+    """
     written = BytesIO()
-    pictured = any(axis.images for axis in figure.axes)
     if path.suffix == ".svg":
         figure.savefig(written, format="svg", metadata={"Date": None})
-        path.write_text(
-            re.sub('data:image/png;base64,([^"]+)', _as_jpeg, written.getvalue().decode()), encoding="utf-8"
-        )
+        text = re.sub('data:image/png;base64,([^"]+)', _as_jpeg, written.getvalue().decode())
+        path.write_text(text, encoding="utf-8")
         return
-    dots = 100 if pictured else 150  # its pictures have no more to show
+    photographs = any(axis.images for axis in figure.axes)  # they have no more to show than 100 dots an inch
+    dots = 100 if photographs and path.suffix == ".png" else DOTS
     figure.savefig(written, format="png", dpi=dots)
     with Image.open(written) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
-            path, "PNG", optimize=True, dpi=(dots, dots)
-        )
+        picture = image.convert("RGB")
+    if path.suffix == ".png":
+        palette = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+        palette.save(path, "PNG", optimize=True, dpi=(dots, dots))
+    else:  # lines and letters want no loss
+        picture.save(path, "WEBP", lossless=not photographs, quality=80, method=4)
 
 
 def _as_jpeg(found: re.Match) -> str:
@@ -156,24 +163,14 @@ def _as_jpeg(found: re.Match) -> str:
 
 
 def show_figure(name: str, file: Path, caption: str, more: str = "") -> None:
-    """Show a saved PNG above its printed name and caption; its text stands in the page for those who can't see it."""
+    """Show a saved .webp above its printed name and caption; its text stands in the page for those who can't see it."""
     with Image.open(file) as picture:
-        dots = picture.info["dpi"][0]
-        width, height = (round(side / dots * 100) for side in picture.size)  # an inch is shown as 100 pixels
-        picture = picture.convert("RGB")
-    # a page of photographs as PNG would weigh megabytes; lines and letters want no loss, and are then the smaller too
-    packed = min((_webp(picture, lossless) for lossless in (True, False)), key=len)
+        width, height = (round(side / DOTS * 100) for side in picture.size)  # an inch is shown as 100 pixels
     image = (
-        f'<img src="data:image/webp;base64,{base64.b64encode(packed).decode()}" width="{width}" height="{height}" '
+        f'<img src="data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" width="{width}" height="{height}" '
         f'alt="{html.escape(_named(caption), quote=True)}">'
     )
     show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}{more}</figcaption></figure>')
-
-
-def _webp(picture: Image.Image, lossless: bool) -> bytes:
-    packed = BytesIO()
-    picture.save(packed, "WEBP", lossless=lossless, quality=80, method=4)
-    return packed.getvalue()
 
 
 def _caption(name: str, caption: str) -> str:
@@ -182,7 +179,7 @@ def _caption(name: str, caption: str) -> str:
 
 
 def _named(caption: str) -> str:
-    return caption.replace("subset_ii", "Subset II").replace("subset_i", "Subset I")
+    return re.sub("(subset )?subset_(ii?)", lambda found: f"Subset {found[2].upper()}", caption)
 
 
 def show(text: str) -> None:

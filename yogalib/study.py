@@ -162,17 +162,17 @@ class Study(Experiments):
         show_table(name, table, caption)
 
     def save_figure(self, name: str, figure, caption: str) -> None:
-        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption."""
+        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption; .webp is for the pages."""
         from matplotlib.pyplot import close
 
         from yogalib.show import show_figure, write_figure
 
-        for ending in (".svg", ".png"):
+        for ending in (".svg", ".png", ".webp"):
             file = self.paths.build / "figures" / f"{name}{ending}"
             write_whole(file, lambda path: write_figure(figure, path))
         close(figure)
         self._made["figures"][name] = caption
-        show_figure(name, self.paths.build / "figures" / f"{name}.png", caption)
+        show_figure(name, self.paths.build / "figures" / f"{name}.webp", caption)
 
     def claim(self, name: str, ours: float, n: int, low: float | None = None, high: float | None = None) -> None:
         """Record a number that stands beside the paper's (`name` is its id in paper.yaml), in the paper's unit."""

@@ -10,7 +10,7 @@ import pandas as pd
 from yogalib.paper import load_paper
 from yogalib.profile import Profile
 from yogalib.progress import duration
-from yogalib.show import INTERVAL, number, p_value, printed, show, show_figure, table_figure, title_of
+from yogalib.show import INTERVAL, NOTHING, number, p_value, printed, show, show_figure, table_figure, title_of
 
 if TYPE_CHECKING:
     from yogalib.study import Study
@@ -83,7 +83,7 @@ def claims_table(build: Path, profile: Profile, headline: bool = False) -> pd.Da
         if not (known[entry["id"]].get("headline") if headline else entry["ours"] is not None):
             continue
         interval = "" if entry["low"] is None else f"{_bare(entry, 'low')} to {_bare(entry, 'high')}"
-        ours, n = with_unit(entry["ours"], entry["unit"]) or "not measured", number(entry["n"])
+        ours, n = with_unit(entry["ours"], entry["unit"]) or NOTHING, number(entry["n"])
         paper = f"{entry['paper']:,g} {entry['unit'].replace('x', '×')}"
         where = known[entry["id"]]["where"]
         rows.append((entry["what"], where, paper, ours, interval, n, entry["verdict"], entry["why"]))
@@ -179,7 +179,11 @@ def beside(name: str, table: pd.DataFrame, entries: list[dict], verdict: bool) -
     words = words.rename(columns={words.columns[place]: "ours, %"})
     spreads = {key: there.pop(key) for key in list(there) if key.endswith("_sd")}
     matched = [there.pop(ROWS[name].format(**row).casefold(), None) for row in table.to_dict("records")]
-    rows = pd.DataFrame([{words.columns[0]: each["what"]} for each in there.values()], columns=words.columns)
+    one = ROWS[name].strip("{}") in table  # one column tells the rows apart: its value says more than a sentence
+    left = [
+        known[each["id"]].get("row", each["id"].partition(".")[2]) if one else each["what"] for each in there.values()
+    ]
+    rows = pd.DataFrame({words.columns[0]: left}, columns=words.columns)
     words = pd.concat([words, rows], ignore_index=True).fillna("")
     matched += there.values()
     words.insert(place, "paper, %", [_papers(each, spreads) for each in matched])
@@ -210,7 +214,7 @@ def show_paper(build: Path, profile: Profile) -> None:
                 show(f'<p class="absent" id="{name}"><b>{title_of(name)}.</b> {html.escape(shows)}</p>')
             elif name in made[name]["figures"]:
                 caption = made[name]["figures"][name]
-                show_figure(name, build / "figures" / f"{name}.png", caption, _links(name, made[name], "svg"))
+                show_figure(name, build / "figures" / f"{name}.webp", caption, _links(name, made[name], "svg"))
             else:
                 _show_beside(name, build, made[name], entries, profile)
 
