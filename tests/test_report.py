@@ -246,6 +246,30 @@ def test_progress_says_which_run_of_how_many_and_what_is_left(tmp_path, monkeypa
     assert re.fullmatch(r"run 3 of 3: fine-tuning, CLIP-mini-RN, 3 poses, split 3; about \d+ s left", lines[2])
 
 
+def test_terminal_hears_runs_and_a_bar_twice_a_minute(monkeypatch, capsys):
+    import logging
+
+    from yogalib import progress
+
+    now = [0.0]
+    monkeypatch.setattr(progress, "perf_counter", lambda: now[0])
+    logger = logging.getLogger("papermill")
+    before = logger.handlers, logger.propagate, logger.level
+    progress.quiet_papermill("05_fine_tuning")
+    try:
+        logger.info("Executing Cell 3---")
+        for second in range(0, 70, 10):
+            now[0] = float(second)
+            logger.warning("\rfine-tuning:  29%|##  | 2/7")
+        logger.warning("fine-tuning: 100%|####| 7/7")
+        logger.warning("run 2 of 3: fine-tuning\n")
+    finally:
+        (logger.handlers, logger.propagate), level = before[:2], before[2]
+        logger.setLevel(level)
+    bar = "[05_fine_tuning] fine-tuning:  29%|##  | 2/7"
+    assert capsys.readouterr().err.splitlines() == [bar, bar, "[05_fine_tuning] run 2 of 3: fine-tuning"]
+
+
 def test_progress_is_quiet_in_jupyterlab(tmp_path, capsys):
     stored_run(tmp_path, {"kind": "zero_shot", "classes": [1]}, lambda folder: None)
     assert capsys.readouterr().err == ""

@@ -70,19 +70,31 @@ def duration(seconds: float) -> str:
 
 def quiet_papermill(notebook: str) -> None:
     """Let through, of all that papermill says, what the notebook's runs and progress bars print, a line each."""
-
-    def wanted(record: logging.LogRecord) -> bool:
-        text = record.getMessage().strip()
-        full = "100%|" in text  # a bar that is full says nothing
-        return record.levelno >= logging.WARNING and bool(text) and not full
-
     handler = logging.StreamHandler()
     handler.terminator = ""
-    handler.addFilter(wanted)
+    handler.addFilter(_Told())
     handler.setFormatter(_Lines(f"[{notebook}] "))
     logger = logging.getLogger("papermill")
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)
+
+
+class _Told(logging.Filter):
+    """What a kernel prints as an error, and a progress bar twice a minute at most, less the full ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.last_bar = perf_counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage().strip()
+        if record.levelno < logging.WARNING or not text or "100%|" in text:
+            return False
+        if "%|" not in text:
+            return True
+        due = perf_counter() - self.last_bar >= 30
+        self.last_bar = perf_counter() if due else self.last_bar
+        return due
 
 
 class _Lines(logging.Formatter):
