@@ -15,7 +15,7 @@ from yogalib.paper import load_paper
 from yogalib.profile import read_profile
 from yogalib.progress import Progress, duration, planned_work
 from yogalib.runs import stored_run
-from yogalib.show import number, printed, table_figure, title_of, write_figure
+from yogalib.show import number, plain, printed, table_figure, title_of, write_figure
 from yogalib.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
 
 MINI = read_profile("mini")
@@ -91,6 +91,10 @@ def test_table_is_escaped_and_sets_numbers_to_the_right():
     assert "&lt;category&gt;" in told and "<category>" not in told and "a &amp; b" in told
     assert re.search(r"\.col1\s*{\s*text-align: right", told) and not re.search(r"\.col0\s*{\s*text-align", told)
     assert "<b>Table 5.</b>" in told
+
+
+def test_captions_spell_names_of_code_as_people_do():
+    assert plain("subset subset_ii, less “image_of_a_person”") == "Subset II, less “image of a person”"
 
 
 def test_only_the_papers_own_bear_its_numbers():

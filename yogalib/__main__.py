@@ -203,7 +203,7 @@ def _prepare(arguments) -> None:
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
     from yogalib.progress import PLAN, duration, planned_work
-    from yogalib.report import NotebookFailed, pages_left, run_notebook
+    from yogalib.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook
     from yogalib.study import Study
 
     notebook, start = arguments.notebook, time.monotonic()
@@ -215,7 +215,7 @@ def _notebook(arguments) -> int:
     except NotebookFailed as error:
         print(f"yogalib: {error}", file=sys.stderr)
         return 1
-    left = f"{pages_left(build)} notebooks left"
+    left = f"{pages_left(build)} of {len(NOTEBOOKS)} notebooks left"
     print(f"[{notebook}] done in {duration(time.monotonic() - start)}; {left}", flush=True)
     return 0
 

@@ -14,7 +14,7 @@ from yogalib.inputs import NOTEBOOKS, report_inputs
 from yogalib.paths import ROOT, swap_folder, write_whole
 from yogalib.progress import quiet_papermill
 from yogalib.study import Study
-from yogalib.summary import claims, handed_over
+from yogalib.summary import claims, handed_over, notebook_title
 
 SUMMARY = "08_summary"
 TEMPLATES = Path(__file__).with_name("templates")
@@ -95,8 +95,10 @@ def render(executed, notebook: str, profile: str) -> str:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    titles = {name: name[3:].replace("_", " ").replace("yolo", "YOLO") for name in NOTEBOOKS if name != SUMMARY}
-    pages = [("index.html", "summary"), *((f"{name}.html", title) for name, title in titles.items())]
+    pages = [
+        ("index.html", "summary"),
+        *((f"{name}.html", notebook_title(name)) for name in NOTEBOOKS if name != SUMMARY),
+    ]
     this = "index.html" if notebook == SUMMARY else f"{notebook}.html"
     page, _ = exporter.from_notebook_node(executed, {"stand_in": read.stand_in, "pages": pages, "this_page": this})
     return page

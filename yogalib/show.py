@@ -114,8 +114,8 @@ def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", f
     for place, column in enumerate(words):
         if all(map(_is_figure, words[column])):
             styles.append({"selector": f".col{place}", "props": "text-align: right"})
-        if words[column].str.len().max() <= 24:  # names with hyphens, numbers with units
-            styles.append({"selector": f"td.col{place}", "props": "white-space: nowrap"})
+        short = words[column].str.len().max() <= 24  # names with hyphens, numbers with units: kept whole
+        styles.append({"selector": f"td.col{place}", "props": "white-space: nowrap" if short else "min-width: 11rem"})
     styler = Styler(words, uuid=name, cell_ids=False).hide(axis="index")
     styler = styler.format(escape="html").format_index(escape="html", axis=1)
     body = styler.set_table_styles(styles).to_html()
@@ -168,18 +168,20 @@ def show_figure(name: str, file: Path, caption: str, more: str = "") -> None:
         width, height = (round(side / DOTS * 100) for side in picture.size)  # an inch is shown as 100 pixels
     image = (
         f'<img src="data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" width="{width}" height="{height}" '
-        f'alt="{html.escape(_named(caption), quote=True)}">'
+        f'alt="{html.escape(plain(caption), quote=True)}">'
     )
     show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}{more}</figcaption></figure>')
 
 
 def _caption(name: str, caption: str) -> str:
     title = title_of(name)
-    return (f"<b>{title}.</b> " if title else "") + html.escape(_named(caption))
+    return (f"<b>{title}.</b> " if title else "") + html.escape(plain(caption))
 
 
-def _named(caption: str) -> str:
-    return re.sub("(subset )?subset_(ii?)", lambda found: f"Subset {found[2].upper()}", caption)
+def plain(caption: str) -> str:
+    """Return a caption with the names of subsets and settings as people write them."""
+    caption = re.sub("(subset )?subset_(ii?)", lambda found: f"Subset {found[2].upper()}", caption)
+    return re.sub("[a-z]+(_[a-z]+)+", lambda found: found[0].replace("_", " "), caption)
 
 
 def show(text: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from yogalib.paper import load_paper
 from yogalib.profile import Profile
 from yogalib.progress import duration
-from yogalib.show import INTERVAL, NOTHING, number, p_value, printed, show, show_figure, table_figure, title_of
+from yogalib.show import INTERVAL, NOTHING, number, p_value, plain, printed, show, show_figure, table_figure, title_of
 
 if TYPE_CHECKING:
     from yogalib.study import Study
@@ -84,11 +84,15 @@ def claims_table(build: Path, profile: Profile, headline: bool = False) -> pd.Da
             continue
         interval = "" if entry["low"] is None else f"{_bare(entry, 'low')} to {_bare(entry, 'high')}"
         ours, n = with_unit(entry["ours"], entry["unit"]) or NOTHING, number(entry["n"])
-        paper = f"{entry['paper']:,g} {entry['unit'].replace('x', '×')}"
         where = known[entry["id"]]["where"]
-        rows.append((entry["what"], where, paper, ours, interval, n, entry["verdict"], entry["why"]))
+        rows.append((entry["what"], where, _printed(entry), ours, interval, n, entry["verdict"], entry["why"]))
     table = pd.DataFrame(rows, columns=["what", "where", "paper", "ours", INTERVAL, "n", "verdict", "why"])
     return table.drop(columns=["verdict", "why"] if profile.not_comparable else ["why"] if headline else [])
+
+
+def _printed(entry: dict) -> str:
+    """Return the paper's number as the paper has it, with its unit."""
+    return f"{entry['paper']:,g} {entry['unit'].replace('x', '×')}"
 
 
 def _bare(entry: dict, bound: str) -> str:
@@ -106,7 +110,7 @@ def not_measured(build: Path, profile: Profile) -> pd.DataFrame:
     """Return the paper's numbers that this profile did not measure. Columns: what, where, paper."""
     known = load_paper()["claims"]
     missing = [entry for entry in claims(build, profile) if entry["ours"] is None]
-    rows = [(each["what"], known[each["id"]]["where"], f"{each['paper']:,g} {each['unit']}") for each in missing]
+    rows = [(each["what"], known[each["id"]]["where"], _printed(each)) for each in missing]
     return pd.DataFrame(rows, columns=["what", "where", "paper"])
 
 
@@ -247,11 +251,16 @@ def show_beyond(build: Path) -> None:
     """Show what this study has beyond the paper, as links to the places in the notebooks."""
     in_paper = {name for section in load_paper()["contents"] for name in section["items"]}
     for made in handed_over(build):
-        captions = made["tables"] | made["figures"]
+        captions = made["tables"] | made["figures"] if made["notebook"] != "08_summary" else {}
         lines = [
-            f'<li><a href="{made["notebook"]}.html#{name}">{html.escape(caption)}</a></li>'
+            f'<li><a href="{made["notebook"]}.html#{name}">{html.escape(f"{title_of(name)} {plain(caption)}".strip())}</a></li>'
             for name, caption in captions.items()
-            if name not in in_paper and made["notebook"] != "08_summary"
+            if name not in in_paper
         ]
         if lines:
-            show(f"<p><b>{made['notebook'][3:].replace('_', ' ').capitalize()}</b></p><ul>{''.join(lines)}</ul>")
+            show(f"<p><b>{notebook_title(made['notebook'])}</b></p><ul>{''.join(lines)}</ul>")
+
+
+def notebook_title(name: str) -> str:
+    """Return a notebook's name as people write it: `07_yolo_benchmark` is "YOLO benchmark"."""
+    return name[3:].replace("_", " ").replace("yolo", "YOLO")
