@@ -68,11 +68,12 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
 
 def pages_left(build: Path) -> int:
     """Return how many pages are still due, as make sees it: not there, or older than what they depend on."""
-    left = 0
-    for name in NOTEBOOKS:
-        page, inputs = build / f"{name}.html", build / f"{name}.inputs"
-        left += not page.is_file() or page.stat().st_mtime_ns < inputs.stat().st_mtime_ns
-    return left
+
+    def due(page: Path) -> bool:
+        inputs = page.with_suffix(".inputs")
+        return not page.is_file() or (inputs.is_file() and page.stat().st_mtime_ns < inputs.stat().st_mtime_ns)
+
+    return sum(due(build / f"{name}.html") for name in NOTEBOOKS)
 
 
 def render(executed, notebook: str, profile: str) -> str:

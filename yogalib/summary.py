@@ -177,21 +177,19 @@ def beside(name: str, table: pd.DataFrame, entries: list[dict], verdict: bool) -
     entries : the claims. verdict : whether the last column says how ours compares.
     """
     known = load_paper()["claims"]
-    there = {known[each["id"]].get("row", each["id"].partition(".")[2]).casefold(): each for each in _of(name, entries)}
+    rows = {known[each["id"]].get("row", each["id"].partition(".")[2]): each for each in _of(name, entries)}
+    spreads = {row: rows.pop(row) for row in list(rows) if row.endswith("_sd")}
+    there = {row.casefold(): (row, each) for row, each in rows.items()}
     words = printed(table)
     place = next(number for number, column in enumerate(table) if column in ("accuracy", "mean", "value"))
     words = words.rename(columns={words.columns[place]: "ours, %"})
-    spreads = {key: there.pop(key) for key in list(there) if key.endswith("_sd")}
-    matched = [there.pop(ROWS[name].format(**row).casefold(), None) for row in table.to_dict("records")]
+    found = [there.pop(ROWS[name].format(**row).casefold(), ("", None))[1] for row in table.to_dict("records")]
     one = ROWS[name].strip("{}") in table  # one column tells the rows apart: its value says more than a sentence
-    left = [
-        known[each["id"]].get("row", each["id"].partition(".")[2]) if one else each["what"] for each in there.values()
-    ]
-    rows = pd.DataFrame({words.columns[0]: left}, columns=words.columns)
-    words = pd.concat([words, rows], ignore_index=True).fillna("")
-    matched += there.values()
-    words.insert(place, "paper, %", [_papers(each, spreads) for each in matched])
-    return words.assign(verdict=[each["verdict"] if each else "" for each in matched]) if verdict else words
+    alone = pd.DataFrame({words.columns[0]: [row if one else each["what"] for row, each in there.values()]})
+    words = pd.concat([words, alone], ignore_index=True).fillna("")
+    found += [each for _, each in there.values()]
+    words.insert(place, "paper, %", [_papers(each, spreads) for each in found])
+    return words.assign(verdict=[each["verdict"] if each else "" for each in found]) if verdict else words
 
 
 def _of(name: str, entries: list[dict]) -> list[dict]:
@@ -224,18 +222,14 @@ def show_paper(build: Path, profile: Profile) -> None:
 
 
 def _show_beside(name: str, build: Path, made: dict, entries: list[dict], profile: Profile) -> None:
-    table, caption, links = (
-        pd.read_csv(build / "tables" / f"{name}.csv"),
-        made["tables"][name],
-        _links(name, made, "csv"),
-    )
+    table, caption = pd.read_csv(build / "tables" / f"{name}.csv"), made["tables"][name]
     if name in ROWS:
         tested = sorted({load_paper()["claims"][each["id"]]["n"] for each in _of(name, entries)})
         caption += f" The paper's n: {', '.join(f'{n:,}' for n in tested)}."
         words = beside(name, table, entries, verdict=not profile.not_comparable)
     else:
         words = printed(table)
-    show(table_figure(name, words, caption, links, folded=name.startswith("table_a")))
+    show(table_figure(name, words, caption, _links(name, made, "csv"), folded=name.startswith("table_a")))
 
 
 def _links(name: str, made: dict, ending: str) -> str:
