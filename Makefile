@@ -60,7 +60,6 @@ $(REPORT): $(PAGES)
 $(SUMMARY): $(filter-out $(SUMMARY),$(PAGES))
 # <notebook>.inputs holds a hash of code, profile, data and notebook; `prepare` touches it only when the hash changes
 $(PAGES): $(BUILD)/%.html: $(BUILD)/%.inputs
-	@echo "$*: running"
 	@$(PY) -m yogalib notebook $* "$(PROFILE)"
 $(BUILD)/%.inputs: ;
 

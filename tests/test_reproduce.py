@@ -185,7 +185,7 @@ def test_ten_kills_change_no_number_and_train_nothing_twice(tmp_path):
     assert known.items() <= finished_runs(home).items()
     assert finished_runs(home).keys() == finished_runs(tmp_path / "whole").keys()
     reports = [place / "reports" / "smoke" for place in (home, tmp_path / "whole")]
-    timed = {f"table_{name}.csv" for name in ("setting", "cost", "inference", "claims")}
+    timed = {f"table_{name}.csv" for name in ("setting", "cost", "inference", "claims", "headline")}
     for name in {path.name for path in (reports[1] / "tables").iterdir()} - timed:
         assert len({(report / "tables" / name).read_bytes() for report in reports}) == 1, name
     claims = [json.loads((report / "summary.json").read_text())["claims"] for report in reports]
@@ -281,7 +281,7 @@ def test_failed_notebook_stops_the_run_and_leaves_the_old_report(reproduced):
         assert done.returncode == 2
         assert re.search(r"yogalib: 0[57]_\w+, cell \d+", done.stderr)  # the two that make starts first
         assert "Error" in done.stderr
-        assert "08_summary: running" not in done.stdout
+        assert "[08_summary] running" not in done.stdout
         assert (report / "index.html").read_bytes() == before
         assert list((home / "reports" / ".build" / "tiny").glob("*.failed.ipynb"))
     finally:

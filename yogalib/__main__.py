@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from yogalib.errors import BadInput
@@ -199,7 +200,7 @@ def _prepare(arguments) -> None:
     from yogalib.dataset.yopo import describe_folders
     from yogalib.doctor import check
     from yogalib.executor import chosen_executor
-    from yogalib.report import write_inputs
+    from yogalib.inputs import write_inputs
 
     chosen_executor()
     study = check(arguments.profile)
@@ -225,14 +226,21 @@ def _runs(arguments) -> int:
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
-    from yogalib.report import NotebookFailed, run_notebook
+    from yogalib.progress import PLAN, duration, planned_work
+    from yogalib.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook
     from yogalib.study import Study
 
+    notebook, start = arguments.notebook, time.monotonic()
+    build, planned = Study.open(arguments.profile).paths.build, planned_work(notebook, arguments.profile)
+    os.environ[PLAN] = json.dumps(planned)
+    print(f"[{notebook}] running, {len(planned)} runs planned", flush=True)
     try:
-        run_notebook(arguments.notebook, arguments.profile, Study.open(arguments.profile).paths.build)
+        run_notebook(notebook, arguments.profile, build)
     except NotebookFailed as error:
         print(f"yogalib: {error}", file=sys.stderr)
         return 1
+    left = f"{pages_left(build)} of {len(NOTEBOOKS)} notebooks left"
+    print(f"[{notebook}] done in {duration(time.monotonic() - start)}; {left}", flush=True)
     return 0
 
 

@@ -79,7 +79,10 @@ class Experiments:
                 weights = {key: value.cpu().contiguous() for key, value in encoder.model.state_dict().items()}
                 save_file(weights, folder / "model.safetensors")
 
-        run = stored_run(self.paths.runs, config, make)
+        told = (
+            f"{len(train)} pictures, learning rate {settings.optimiser.learning_rate:g}, {self._split_name(split_seed)}"
+        )
+        run = stored_run(self.paths.runs, config, make, told)
         if keep_weights:
             mark_last(run)
         return run
@@ -113,6 +116,9 @@ class Experiments:
         count = 1 if split.method == "official" else repeats or split.repeats
         return [split.seed + number for number in range(count)]
 
+    def _split_name(self, seed: int | None) -> str:
+        return f"split {1 if seed is None else 1 + seed - self.profile.split.seed}"
+
     def linear(self, split_seed: int | None = None) -> Run:
         """Fit a linear model on the pixels of the same training part (yogalib.baselines), and keep it as a run."""
         from yogalib.baselines import SIDE, linear_on_pixels
@@ -126,7 +132,7 @@ class Experiments:
             answers = linear_on_pixels(self.pixels(train, 2 * SIDE), labels, self.pixels(test, 2 * SIDE))
             save_predictions(folder, test, np.array(config["classes"]), answers)
 
-        return stored_run(self.paths.runs, config, make)
+        return stored_run(self.paths.runs, config, make, self._split_name(split_seed))
 
     def yolo(self, split_seed: int | None = None, keep_weights: bool = False) -> Run:
         """Train YOLOv8-cls on the same training part (section 5), and keep it as a run; its history is of the validation part."""
@@ -150,7 +156,7 @@ class Experiments:
             history.to_csv(folder / "history.csv", index=False)
             save_predictions(folder, test, np.array(config["classes"]), answers)
 
-        return stored_run(self.paths.runs, config, make)
+        return stored_run(self.paths.runs, config, make, self._split_name(split_seed))
 
     def elsewhere(self) -> tuple["Experiments", pd.DataFrame, int]:
         """Return the study of the validation set, its rows, and how many were left out since their twin is in this study.

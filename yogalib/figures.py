@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from yogalib.metrics import wilson
 
@@ -27,6 +28,20 @@ def set_style() -> None:
             "svg.fonttype": "none",
         }
     )
+
+
+def _level_line(axis, share: float, name: str) -> None:
+    """Draw a dotted line at a share, named in the margin, where no curve runs."""
+    axis.axhline(100 * share, linestyle=":", color="grey")
+    place = {
+        "xytext": (3, 0),
+        "textcoords": "offset points",
+        "fontsize": 7,
+        "ha": "left",
+        "va": "center",
+        "color": "#555",
+    }
+    axis.annotate(fill(name, 8), (1, 100 * share), xycoords=("axes fraction", "data"), annotation_clip=False, **place)
 
 
 def class_distribution(counts: pd.DataFrame) -> Figure:
@@ -59,16 +74,17 @@ def learning_curve(
     history: pd.DataFrame, n: int, chance: float, part: str = "test", loss: str = "contrastive"
 ) -> Figure:
     """Draw Figs. 5 and 8: top-1 on n pictures of a part after each epoch, with its Wilson band, and the training loss beside it."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.3))
     low, high = np.array([wilson(round(top1 * n), n) for top1 in history["top1"]]).T
     left.plot(history["epoch"], 100 * history["top1"], marker="o", markersize=3)
     left.fill_between(history["epoch"], 100 * low, 100 * high, alpha=0.2)
-    left.axhline(100 * chance, linestyle=":", color="grey")
-    left.annotate("largest class", (history["epoch"].iloc[-1], 100 * chance), ha="right", va="bottom", color="grey")
+    _level_line(left, chance, "largest class")
     left.set(xlabel="epoch", ylabel=f"top-1, % of {n} {part} images", ylim=(0, 102))
     right.plot(history["epoch"], history["loss"], marker="o", markersize=3, color=COLOURS[1])
-    right.set(xlabel="epoch", ylabel=f"{loss} loss, training part")
+    right.set(xlabel="epoch", ylabel=f"{loss} loss, training")
     right.set_ylim(0, 1.1 * history["loss"].max())
+    for axis in (left, right):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -78,15 +94,16 @@ def similarity_map(cosine: np.ndarray, labels: np.ndarray, names: list[str]) -> 
     cosine : (N, C). labels : (N,), places in `names`.
     """
     mean = np.stack([cosine[labels == place].mean(axis=0) for place in range(len(names))])
-    return _heat_map(mean, names, "prompt", "pictures of", "mean cosine similarity", fmt=".2f")
+    return _heat_map(mean, names, "prompt", "pictures of", "mean cosine similarity", np.char.mod("%.2f", mean))
 
 
 def confusion_map(shares: np.ndarray, names: list[str]) -> Figure:
     """Draw one matrix of Appendix B: shares of each predicted class (columns) by true class (rows), (G, G)."""
-    return _heat_map(100 * shares, names, "predicted", "true", "% of the predicted class", fmt=".0f", vmin=0, vmax=100)
+    marks = np.where(shares > 0, np.char.mod("%.0f", 100 * shares), "")  # a field of zeros hides what matters
+    return _heat_map(100 * shares, names, "predicted", "true", "% of the predicted class", marks, vmin=0, vmax=100)
 
 
-def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, **options) -> Figure:
+def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, marks: np.ndarray, **options) -> Figure:
     side = 2.2 + 0.42 * len(names)
     figure, axis = plt.subplots(figsize=(side + 0.8, side))
     sns.heatmap(
@@ -94,7 +111,8 @@ def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, 
         xticklabels=names,
         yticklabels=names,
         square=True,
-        annot=len(names) <= 20,
+        annot=marks if len(names) <= 20 else None,
+        fmt="",
         annot_kws={"fontsize": 7},
         cmap="cividis",
         cbar_kws={"label": label, "shrink": 0.7},
@@ -133,7 +151,7 @@ def model_bars(table: pd.DataFrame) -> Figure:
         place = np.arange(len(models)) + 0.22 * (number - 1)
         axis.errorbar(100 * part["mean"], place, xerr=_spread(part), fmt="o", capsize=3, color=colour, label=level)
     axis.set_yticks(np.arange(len(models)), models)
-    axis.invert_yaxis()
+    axis.set_ylim(len(models) - 0.5, -0.5)
     axis.grid(visible=False, axis="y")
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images, mean of {table['splits'].max()} splits", xlim=(0, 100))
@@ -145,21 +163,21 @@ def side_by_side(accuracy: pd.DataFrame, training: pd.DataFrame, inference: pd.D
 
     Columns: setting, accuracy, low, high; model, to_best (seconds); model, what, p50_ms, p95_ms.
     """
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3), width_ratios=[2, 2, 3])
-    left.errorbar(
-        accuracy["setting"], 100 * accuracy["accuracy"], yerr=_spread(accuracy, "accuracy"), fmt="o", capsize=4
+    figure, (top, middle, low) = plt.subplots(3, 1, figsize=(7, 4.6), height_ratios=[2, 2, len(inference)])
+    top.errorbar(
+        100 * accuracy["accuracy"], accuracy["setting"], xerr=_spread(accuracy, "accuracy"), fmt="o", capsize=4
     )
-    left.set(ylabel="top-1, %", ylim=(0, 100), title="accuracy")
-    middle.bar(training["model"], training["to_best"], color=COLOURS[1])
-    middle.set(ylabel="seconds to the best epoch", title="training")
-    labels = [fill(f"{row.model}, {row.what}", 13) for row in inference.itertuples()]
+    top.set(xlabel="top-1, %", xlim=(0, 100))
+    middle.barh(training["model"], training["to_best"], color=COLOURS[1])
+    middle.set(xlabel="training to the best epoch, seconds")
     above = np.maximum(inference["p95_ms"] - inference["p50_ms"], 0)
-    right.bar(labels, inference["p50_ms"], yerr=[np.zeros(len(above)), above], capsize=4, color=COLOURS[2])
-    right.set(ylabel="ms a picture, p50 to p95", title="inference")
-    for axis in (left, middle, right):
-        axis.tick_params(axis="x", labelsize=6)
-        axis.margins(x=0.2)
-        axis.grid(visible=False, axis="x")
+    labels = [fill(f"{row.model}, {row.what}", 26) for row in inference.itertuples()]
+    low.barh(labels, inference["p50_ms"], xerr=[np.zeros(len(above)), above], capsize=4, color=COLOURS[2])
+    low.set(xlabel="inference, ms a picture (median; whisker: 95th percentile)")
+    for axis in (top, middle, low):
+        axis.margins(y=0.3 if axis is top else 0.05)
+        axis.invert_yaxis()
+        axis.grid(visible=False, axis="y")
     return figure
 
 
@@ -183,10 +201,7 @@ def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
             part["learning_rate"], 100 * part["mean"], yerr=_spread(part), marker="o", capsize=3, color=colour,
             label=f"weight decay {decay:g}",
         )  # fmt: skip
-    axis.axhline(100 * chance, linestyle=":", color="grey")
-    axis.annotate(
-        "largest class", (1, 100 * chance), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="grey"
-    )
+    _level_line(axis, chance, "largest class")
     axis.legend(frameon=False)
     axis.set(xscale="log", xlabel="learning rate", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))
     return figure
@@ -208,7 +223,7 @@ def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str
         axis.set(xticks=[], yticks=[])
         axis.grid(visible=False)
     for row, name in enumerate(["picture", *maps]):
-        axes[row, 0].set_ylabel(fill(name, 14), fontsize=6)
+        axes[row, 0].set_ylabel(fill(name, 14), fontsize=7, rotation=0, ha="right", va="center")
     return figure
 
 
@@ -230,7 +245,7 @@ def grid_map(table: pd.DataFrame) -> Figure:
         ax=axis,
     )
     axis.set(xlabel="learning rate", ylabel="weight decay")
-    axis.set_xticklabels([f"{value:g}" for value in means.columns])
+    axis.set_xticklabels([f"{value:g}" for value in means.columns], rotation=0)
     axis.set_yticklabels([f"{value:g}" for value in means.index], rotation=0)
     return figure
 
@@ -238,7 +253,8 @@ def grid_map(table: pd.DataFrame) -> Figure:
 def setting_bars(table: pd.DataFrame, by: str) -> Figure:
     """Draw means over splits with their t-intervals, one line per setting. Columns: `by` and those of tables.small_table."""
     figure, axis = plt.subplots(figsize=(7, 0.45 * len(table) + 1.1))
-    axis.errorbar(100 * table["mean"], table[by], xerr=_spread(table), fmt="o", capsize=3)
+    names = table[by].str.replace("_", " ")
+    axis.errorbar(100 * table["mean"], names, xerr=_spread(table), fmt="o", capsize=3)
     axis.invert_yaxis()
     axis.margins(y=0.3)
     axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images", xlim=(0, 102))
@@ -250,10 +266,7 @@ def size_curve(table: pd.DataFrame, chance: float) -> Figure:
     figure, axis = plt.subplots(figsize=(6, 3))
     sizes = table["per_class"].astype(int)
     axis.errorbar(sizes, 100 * table["mean"], yerr=_spread(table), marker="o", capsize=3)
-    axis.axhline(100 * chance, linestyle=":", color="grey")
-    axis.annotate(
-        "chance", (1, 100 * chance), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="grey"
-    )
+    _level_line(axis, chance, "chance")
     axis.set_xscale("log", base=2)
     axis.set_xticks(sizes, sizes)
     axis.set(xlabel="training images per class", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))

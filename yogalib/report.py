@@ -1,51 +1,27 @@
 """Notebooks become pages: papermill runs them, nbconvert renders them, and only a whole good report is published."""
 
 import json
-import logging
 import os
+import re
 import secrets
 import shutil
 import sys
 from datetime import date
-from hashlib import sha256
 from pathlib import Path
 
-from yogalib.dataset.lists import PICKED
 from yogalib.errors import BadInput
+from yogalib.inputs import NOTEBOOKS, report_inputs
 from yogalib.paths import ROOT, swap_folder, write_whole
+from yogalib.progress import quiet_papermill
 from yogalib.study import Study
-from yogalib.summary import claims, handed_over
+from yogalib.summary import claims, handed_over, notebook_title
 
-NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SUMMARY = "08_summary"
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 class NotebookFailed(RuntimeError):
     """A notebook did not come to its end; the message holds its own error."""
-
-
-def write_inputs(study: Study) -> None:
-    """Write <notebook>.inputs, a hash of all that a notebook depends on, touched only when the hash changes; make looks at its time."""
-    code = sorted(path for path in (ROOT / "yogalib").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    other = study.validation_set()
-    given = [study, *([other] if other is not None and other.pictures is not None else [])]
-    shared = [path.read_bytes() for path in [*code, ROOT / "requirements.lock"]]
-    shared += [study.profile.model_dump_json().encode(), _weights_stamp(study).encode()]
-    shared += [each.index[["path", "sha256", "class", "split", "status"]].to_csv().encode() for each in given]
-    shared += [file.read_bytes() for file in [study.folder / PICKED] if file.is_file()]
-    for notebook in NOTEBOOKS:
-        digest = sha256(b"\0".join([*shared, (ROOT / "notebooks" / f"{notebook}.ipynb").read_bytes()])).hexdigest()
-        file = study.paths.build / f"{notebook}.inputs"
-        if not file.is_file() or file.read_text(encoding="utf-8") != digest:
-            write_whole(file, lambda path, digest=digest: path.write_text(digest, encoding="utf-8"))
-
-
-def _weights_stamp(study: Study) -> str:
-    from yogalib.encoders import weights_file
-
-    files = [weights_file(name, study.paths.weights) for name in study.profile.encoders]
-    return repr([(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file])
 
 
 def run_notebook(notebook: str, profile: str, build: Path) -> None:
@@ -61,7 +37,7 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
     from nbconvert.filters import strip_ansi
 
     source = ROOT / "notebooks" / f"{notebook}.ipynb"
-    _quiet_papermill(notebook, len(json.loads(source.read_text(encoding="utf-8"))["cells"]) + 1)  # papermill adds one
+    quiet_papermill(notebook)
     failed, handed = build / f"{notebook}.failed.ipynb", build / f"{notebook}.json"
     handed.unlink(missing_ok=True)
     os.environ["YOGALIB_TOKEN"] = token = secrets.token_hex(8)
@@ -74,7 +50,7 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
             progress_bar=False,
             log_output=True,
             cwd=ROOT,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     except papermill.PapermillExecutionError as error:
         print(strip_ansi("\n".join(error.traceback)), file=sys.stderr)
@@ -90,39 +66,20 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
     failed.unlink()
 
 
-def _quiet_papermill(notebook: str, cells: int) -> None:
-    """Let through, of all that papermill says, the progress bars and which cell is being run."""
+def pages_left(build: Path) -> int:
+    """Return how many pages are still due, as make sees it: not there, or older than what they depend on."""
 
-    def wanted(record: logging.LogRecord) -> bool:
-        text = record.getMessage().strip()
-        if text.startswith("Executing Cell"):
-            record.msg, record.args = f"cell {text.removeprefix('Executing Cell').strip(' -')} of {cells}", ()
-            return True
-        return record.levelno >= logging.WARNING and bool(text)
+    def due(page: Path) -> bool:
+        inputs = page.with_suffix(".inputs")
+        return not page.is_file() or (inputs.is_file() and page.stat().st_mtime_ns < inputs.stat().st_mtime_ns)
 
-    handler = logging.StreamHandler()
-    handler.terminator = ""
-    handler.addFilter(wanted)
-    handler.setFormatter(_Lines(f"[{notebook}] "))
-    logger = logging.getLogger("papermill")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
-
-
-class _Lines(logging.Formatter):
-    """One line of the terminal per message, also for progress bars, which redraw theirs."""
-
-    def __init__(self, prefix: str):
-        super().__init__()
-        self.prefix = prefix
-
-    def format(self, record: logging.LogRecord) -> str:
-        return f"{self.prefix}{record.getMessage().strip()}\n"
+    return sum(due(build / f"{name}.html") for name in NOTEBOOKS)
 
 
 def render(executed, notebook: str, profile: str) -> str:
     """Return the page of an executed notebook: self-contained, code folded, no script."""
     from nbconvert import HTMLExporter
+    from traitlets.config import Config
 
     from yogalib.profile import read_profile
 
@@ -132,15 +89,26 @@ def render(executed, notebook: str, profile: str) -> str:
     heading = next(cell.source for cell in executed.cells if cell.cell_type == "markdown").splitlines()[0]
     executed.metadata["title"] = f"{heading.lstrip('# ')}, profile {read.name}"
     exporter = HTMLExporter(
+        config=Config({"CSSHTMLHeaderPreprocessor": {"style": "friendly"}}),
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
+        filters={"headings": headings},
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    pages = [("index.html" if name == SUMMARY else f"{name}.html", name[3:].replace("_", " ")) for name in NOTEBOOKS]
+    pages = [
+        ("index.html", "summary"),
+        *((f"{name}.html", notebook_title(name)) for name in NOTEBOOKS if name != SUMMARY),
+    ]
     this = "index.html" if notebook == SUMMARY else f"{notebook}.html"
     page, _ = exporter.from_notebook_node(executed, {"stand_in": read.stand_in, "pages": pages, "this_page": this})
     return page
+
+
+def headings(body: str) -> list[tuple[str, str, str]]:
+    """Return level, anchor and text of the headings below a page's title: its list of contents."""
+    found = re.findall(r'<h([23]) id="([^"]+)">(.*?)(?:<a class="anchor-link".*?</a>)?</h\1>', body, re.DOTALL)
+    return [(level, anchor, re.sub("<[^>]+>", "", text)) for level, anchor, text in found]
 
 
 def publish(study: Study) -> None:
@@ -175,6 +143,7 @@ def summary(study: Study) -> dict:
     about = machine()
     return {
         "profile": study.profile.name,
+        "inputs": report_inputs(study.profile),
         "stand_in": study.profile.stand_in,
         "data": {"hash": data_hash(study.subset("all")), "files": study.index["status"].value_counts().to_dict()},
         "versions": about.pop("versions"),

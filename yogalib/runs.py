@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from filelock import FileLock
 from yogalib.errors import BadInput
 from yogalib.meter import Meter
 from yogalib.paths import partial_folder, write_whole
+from yogalib.progress import progress
 
 CODE = 3  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")
@@ -87,8 +89,10 @@ def run_id(config: dict) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def stored_run(runs: Path, config: dict, make: Callable[[Path], None]) -> Run:
+def stored_run(runs: Path, config: dict, make: Callable[[Path], None], label: str = "") -> Run:
     """Return the stored run of this configuration; call `make(folder)` first, to write its files, when it is not there.
+
+    label : what tells the run from others of its kind, for the line that announces it.
 
     The folder is written beside and renamed when whole, so a kill at any moment leaves a finished run or none. A lock
     per run keeps two processes from training the same one; the operating system lifts it when its holder dies.
@@ -100,8 +104,19 @@ def stored_run(runs: Path, config: dict, make: Callable[[Path], None]) -> Run:
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / name):
             if not folder.exists():
-                _make(folder, config, make)
+                with _announced(name, config, label):
+                    _make(folder, config, make)
+    if progress() is not None:
+        progress().asked.add(name)
     return Run(folder)
+
+
+def _announced(name: str, config: dict, label: str) -> AbstractContextManager:
+    """Return the context in which a run is made: under make it is announced; a notebook in JupyterLab is left quiet."""
+    if progress() is None:
+        return nullcontext()
+    words = [config["kind"].replace("_", "-"), config.get("encoder", ""), f"{len(config['classes'])} poses", label]
+    return progress().making(name, ", ".join(filter(None, words)))
 
 
 def _make(folder: Path, config: dict, make: Callable[[Path], None]) -> None:

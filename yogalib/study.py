@@ -197,7 +197,7 @@ class Study(Experiments):
 
     def save_table(self, name: str, table: pd.DataFrame, caption: str) -> None:
         """Save a table as tables/<name>.csv and show it under its caption."""
-        from yogalib.summary import show_table
+        from yogalib.show import show_table
 
         file = self.paths.build / "tables" / f"{name}.csv"
         write_whole(file, lambda path: table.to_csv(path, index=False))
@@ -205,17 +205,17 @@ class Study(Experiments):
         show_table(name, table, caption)
 
     def save_figure(self, name: str, figure, caption: str) -> None:
-        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption."""
+        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption; .webp is for the pages."""
         from matplotlib.pyplot import close
 
-        from yogalib.summary import show_figure
+        from yogalib.show import show_figure, write_figure
 
-        for ending, options in ((".svg", {"metadata": {"Date": None}}), (".png", {"dpi": 150})):
+        for ending in (".svg", ".png", ".webp"):
             file = self.paths.build / "figures" / f"{name}{ending}"
-            write_whole(file, lambda path, options=options: figure.savefig(path, **options))
+            write_whole(file, lambda path: write_figure(figure, path))
         close(figure)
         self._made["figures"][name] = caption
-        show_figure(name, self.paths.build / "figures" / f"{name}.png", caption)
+        show_figure(name, self.paths.build / "figures" / f"{name}.webp", caption)
 
     def claim(self, name: str, ours: float, n: int, low: float | None = None, high: float | None = None) -> None:
         """Record a number that stands beside the paper's (`name` is its id in paper.yaml), in the paper's unit."""

@@ -1,30 +1,31 @@
-"""The paper beside ours: collects what the notebooks handed over, and shows it."""
+"""The paper beside ours: collects what the notebooks handed over, and says it in the paper's order."""
 
-import base64
 import html
 import json
-import re
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from IPython.display import HTML, display
-from PIL import Image
 
 from yogalib.paper import load_paper
 from yogalib.profile import Profile
+from yogalib.progress import duration
+from yogalib.show import INTERVAL, NOTHING, number, p_value, plain, printed, show, show_figure, table_figure, title_of
 
 if TYPE_CHECKING:
     from yogalib.study import Study
 
-
-def title_of(name: str) -> str:
-    """Return the printed name of a table or figure: `table_04` is "Table 4", `figure_a1` "Figure A1"."""
-    kind, _, number = name.partition("_")
-    if not re.fullmatch(r"a?[0-9]+", number):
-        return ""  # ours alone: the paper has no such table or figure
-    return f"{kind.capitalize()} {number.lstrip('0').upper()}"
+# the claim that stands beside a row of each table, less the table's name; a claim may name its row itself
+ROWS = {
+    "table_04": "{encoder}",
+    "table_05": "{syntax}",
+    "table_06": "lr{paper_rate:.0e}_wd{weight_decay:.0e}",
+    "table_07": "lr{paper_rate:.0e}_wd{weight_decay:.0e}",
+    "table_08": "{level}_top{k}",
+    "table_09": "{level}_mean",
+    "table_10": "{metric}",
+    "table_11": "{per_class}",
+}
 
 
 def handed_over(build: Path) -> list[dict]:
@@ -37,31 +38,24 @@ def claims(build: Path, profile: Profile) -> list[dict]:
 
     A number that this profile did not measure has no `ours`, and `why` says so.
     """
-    known = load_paper()["claims"]
-    entries = []
-    for made in handed_over(build):
-        for name, ours in made["claims"].items():
-            entry = {
-                "id": name,
-                "what": known[name]["what"],
-                "unit": known[name]["unit"],
-                "paper": known[name]["value"],
-                **ours,
-            }
-            entry["verdict"], entry["why"] = _verdict(entry, profile.not_comparable)
-            entries.append(entry | {"notebook": made["notebook"]})
-    measured = {entry["id"] for entry in entries}
-    blank = dict.fromkeys(("ours", "low", "high", "n", "notebook")) | {
-        "verdict": "not comparable",
-        "why": "not measured here",
+    measured = {
+        name: ours | {"notebook": made["notebook"]}
+        for made in handed_over(build)
+        for name, ours in made["claims"].items()
+        if not pd.isna(ours["ours"])  # a deviation over one split
     }
-    for name, claim in known.items():
-        if name not in measured:
-            entries.append({"id": name, "what": claim["what"], "unit": claim["unit"], "paper": claim["value"]} | blank)
-    return sorted(entries, key=lambda entry: list(known).index(entry["id"]))
+    entries = []
+    for name, claim in load_paper()["claims"].items():
+        entry = {"id": name, "what": claim["what"], "unit": claim["unit"], "paper": claim["value"]}
+        entry |= measured.get(name, dict.fromkeys(("ours", "low", "high", "n", "notebook")))
+        entry["verdict"], entry["why"] = _verdict(entry, profile.not_comparable)
+        entries.append(entry)
+    return entries
 
 
 def _verdict(entry: dict, not_comparable: str | None) -> tuple[str, str]:
+    if entry["ours"] is None:
+        return "not comparable", "not measured here"
     if not_comparable:
         return "not comparable", not_comparable
     if entry["low"] is None:
@@ -71,16 +65,78 @@ def _verdict(entry: dict, not_comparable: str | None) -> tuple[str, str]:
     return ("above" if entry["ours"] > entry["paper"] else "below"), "the paper's figure lies outside our 95 % interval"
 
 
-def claims_table(build: Path, profile: Profile) -> pd.DataFrame:
-    """Return the claims as they are printed: what, where, paper, ours, 95 % interval, n, verdict, why."""
-    rows = []
+def with_unit(value: float | None, unit: str) -> str:
+    """Return a number of a claim with its unit; percent and points to one place."""
+    if value is None:
+        return ""
+    text = f"{value:.1f}".replace("-", "−") if unit in ("%", "points") else number(value)
+    return f"{text} {unit.replace('x', '×')}"
+
+
+def claims_table(build: Path, profile: Profile, headline: bool = False) -> pd.DataFrame:
+    """Return the claims that were measured, or the paper's headlines, measured or not, as they are printed.
+
+    Columns: what, where, paper, ours, 95 % interval, n, verdict, why. A verdict that is the same for all is left to the caption.
+    """
+    known, rows = load_paper()["claims"], []
     for entry in claims(build, profile):
-        unit = entry["unit"]
-        interval = "" if entry["low"] is None else f"{entry['low']:.1f} to {entry['high']:.1f}"
-        ours = "" if entry["ours"] is None else f"{entry['ours']:.3g} {unit}"
-        n = "" if entry["n"] is None else str(entry["n"])
-        rows.append((entry["what"], f"{entry['paper']:g} {unit}", ours, interval, n, entry["verdict"], entry["why"]))
-    return pd.DataFrame(rows, columns=["what", "paper", "ours", "95 % interval", "n", "verdict", "why"])
+        if not (known[entry["id"]].get("headline") if headline else entry["ours"] is not None):
+            continue
+        interval = "" if entry["low"] is None else f"{_bare(entry, 'low')} to {_bare(entry, 'high')}"
+        ours, n = with_unit(entry["ours"], entry["unit"]) or NOTHING, number(entry["n"])
+        where = known[entry["id"]]["where"]
+        rows.append((entry["what"], where, _printed(entry), ours, interval, n, entry["verdict"], entry["why"]))
+    table = pd.DataFrame(rows, columns=["what", "where", "paper", "ours", INTERVAL, "n", "verdict", "why"])
+    return table.drop(columns=["verdict", "why"] if profile.not_comparable else ["why"] if headline else [])
+
+
+def _printed(entry: dict) -> str:
+    """Return the paper's number as the paper has it, with its unit."""
+    return f"{entry['paper']:,g} {entry['unit'].replace('x', '×')}"
+
+
+def _bare(entry: dict, bound: str) -> str:
+    return with_unit(entry[bound], entry["unit"]).rpartition(" ")[0]
+
+
+def verdicts(profile: Profile) -> str:
+    """Return the sentence of a caption that says what the verdicts mean."""
+    if profile.not_comparable:
+        return f"Verdict on all: not comparable, since this profile has {profile.not_comparable}."
+    return "Within: the paper's figure lies in our 95 % interval; above, below: ours is, and the paper's lies outside."
+
+
+def not_measured(build: Path, profile: Profile) -> pd.DataFrame:
+    """Return the paper's numbers that this profile did not measure. Columns: what, where, paper."""
+    known = load_paper()["claims"]
+    missing = [entry for entry in claims(build, profile) if entry["ours"] is None]
+    rows = [(each["what"], known[each["id"]]["where"], _printed(each)) for each in missing]
+    return pd.DataFrame(rows, columns=["what", "where", "paper"])
+
+
+def reading(build: Path, profile: Profile) -> str:
+    """Return in a few sentences, made of the numbers, what this report says."""
+    told = {entry["id"]: entry for entry in claims(build, profile)}
+    best, mean, spread = (told[f"table_{name}"] for name in ("08.l3_top1", "09.l3_mean", "09.l3_sd"))
+    measured = [entry for entry in told.values() if entry["ours"] is not None]
+    text = f"**{profile.fine_tuning.encoder}**, fine-tuned for {profile.fine_tuning.epochs} epochs, "
+    text += f"names the pose of **{best['ours']:.1f} %** of {best['n']:,} test pictures "
+    text += f"({best['low']:.1f} to {best['high']:.1f})"
+    if spread["ours"] is not None and mean["low"] is not None:
+        text += f"; over random splits the mean is {mean['ours']:.1f} % (sd {spread['ours']:.1f})"
+    text += f". Of {len(told)} numbers of the paper this report has {len(measured)}"
+    if profile.not_comparable:
+        return f"{text}; none can be held against the paper's: {profile.not_comparable}. {_paired(build)}"
+    counts = pd.Series([entry["verdict"] for entry in measured]).value_counts()
+    return f"{text}: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}. {_paired(build)}"
+
+
+def _paired(build: Path) -> str:
+    """Return the sentence on the paired test of section 5."""
+    ours, theirs = pd.read_csv(build / "tables" / "table_validation.csv").itertuples()
+    points = with_unit(100 * (theirs.accuracy - ours.accuracy), "points")
+    p = p_value(theirs.p)
+    return f"{theirs.setting} less {ours.setting}: {points} on {ours.n:,} pictures, p {p if '<' in p else f'= {p}'} (McNemar)."
 
 
 def what_was_run(study: "Study") -> pd.DataFrame:
@@ -92,20 +148,22 @@ def what_was_run(study: "Study") -> pd.DataFrame:
     seconds = sum(made["seconds"] for made in handed_over(study.paths.build))
     setting = {
         "profile": f"{study.profile.name}: {study.profile.title}",
-        "data": f"{len(rows)} pictures of {rows['class'].nunique()} poses; {len(study.index) - len(rows)} files dropped",
+        "data": f"{len(rows):,} pictures of {rows['class'].nunique()} poses; {len(study.index) - len(rows)} files dropped",
         "encoder, fine-tuned": tuning.encoder,
         "caption": f"{tuning.prompt.template} ({tuning.prompt.names} names)",
         "training": f"{tuning.epochs} epochs, batch {tuning.batch}, {tuning.targets} targets, seed {tuning.seed}",
         "optimiser": f"AdamW, lr {tuning.optimiser.learning_rate:g}, weight decay {tuning.optimiser.weight_decay:g}",
-        "machine": f"{where}; torch {about['versions']['torch']}, {study.profile.machine.threads} thread(s)",
-        "time": f"{seconds:.0f} s in the notebooks before this one",
+        "machine": f"{where}; {study.profile.machine.threads} thread(s)",
+        "time": f"{duration(seconds)}, the sum over the notebooks; runs that were stored already take none",
+        "versions": ", ".join(f"{name} {version}" for name, version in about["versions"].items()),
     }
     return pd.DataFrame(setting.items(), columns=["what", "value"])
 
 
 def open_points() -> pd.DataFrame:
-    """Return the points that the paper leaves open, and what this study does about each. Columns: id, point, here."""
-    return pd.DataFrame(load_paper()["open_points"])
+    """Return the points that the paper leaves open, and what this study does about each. Columns: point, in the paper, here."""
+    columns = {"id": "point", "point": "in the paper", "here": "what is done here"}
+    return pd.DataFrame(load_paper()["open_points"]).rename(columns=columns)
 
 
 def published(what: str) -> pd.DataFrame:
@@ -113,48 +171,90 @@ def published(what: str) -> pd.DataFrame:
     return pd.DataFrame(load_paper()[what])
 
 
-def show_table(name: str, table: pd.DataFrame, caption: str) -> None:
-    """Show a table under its printed name and caption: words to the left, numbers to the right with three digits."""
-    words = [column for column in table.columns if not pd.api.types.is_numeric_dtype(table[column])]
-    styles = [{"selector": f".col{table.columns.get_loc(column)}", "props": "text-align: left"} for column in words]
-    styler = table.style.hide(axis="index").format(precision=3, na_rep="", escape="html")
-    body = styler.set_table_styles(styles).to_html(table_uuid=name, cell_ids=False)
-    _show(
-        f'<figure id="{name}"><figcaption>{_caption(name, caption)}</figcaption><div class="wide">{body}</div></figure>'
+def beside(name: str, table: pd.DataFrame, entries: list[dict], verdict: bool) -> pd.DataFrame:
+    """Return one of our tables in words with the paper's numbers in it, row by row; what the paper alone has comes last.
+
+    entries : the claims. verdict : whether the last column says how ours compares.
+    """
+    known = load_paper()["claims"]
+    rows = {known[each["id"]].get("row", each["id"].partition(".")[2]): each for each in _of(name, entries)}
+    spreads = {row: rows.pop(row) for row in list(rows) if row.endswith("_sd")}
+    there = {row.casefold(): (row, each) for row, each in rows.items()}
+    words = printed(table)
+    place = next(number for number, column in enumerate(table) if column in ("accuracy", "mean", "value"))
+    words = words.rename(columns={words.columns[place]: "ours, %"})
+    found = [there.pop(ROWS[name].format(**row).casefold(), ("", None))[1] for row in table.to_dict("records")]
+    one = ROWS[name].strip("{}") in table  # one column tells the rows apart: its value says more than a sentence
+    alone = pd.DataFrame({words.columns[0]: [row if one else each["what"] for row, each in there.values()]})
+    words = pd.concat([words, alone], ignore_index=True).fillna("")
+    found += [each for _, each in there.values()]
+    words.insert(place, "paper, %", [_papers(each, spreads) for each in found])
+    return words.assign(verdict=[each["verdict"] if each else "" for each in found]) if verdict else words
+
+
+def _of(name: str, entries: list[dict]) -> list[dict]:
+    return [entry for entry in entries if entry["id"].startswith(f"{name}.") and entry["unit"] in ("%", "points")]
+
+
+def _papers(entry: dict | None, spreads: dict[str, dict]) -> str:
+    """Return the paper's number, with its standard deviation where there is one."""
+    if entry is None:
+        return ""
+    spread = spreads.get(entry["id"].partition(".")[2].replace("_mean", "_sd"))
+    return f"{entry['paper']:g}" + (f" (sd {spread['paper']:g})" if spread else "")
+
+
+def show_paper(build: Path, profile: Profile) -> None:
+    """Show each table and figure of the paper in its order, the paper's numbers beside ours, with links to what made it."""
+    entries = claims(build, profile)
+    made = {name: each for each in handed_over(build) for kind in ("tables", "figures") for name in each[kind]}
+    for section in load_paper()["contents"]:
+        anchor = section["section"].partition(" ")[0].replace(".", "-")
+        show(f'<h3 id="section-{anchor}">{html.escape(section["section"])}</h3>')
+        for name, shows in section["items"].items():
+            if name not in made:
+                show(f'<p class="absent" id="{name}"><b>{title_of(name)}.</b> {html.escape(shows)}</p>')
+            elif name in made[name]["figures"]:
+                caption = made[name]["figures"][name]
+                show_figure(name, build / "figures" / f"{name}.webp", caption, _links(name, made[name], "svg"))
+            else:
+                _show_beside(name, build, made[name], entries, profile)
+
+
+def _show_beside(name: str, build: Path, made: dict, entries: list[dict], profile: Profile) -> None:
+    table, caption = pd.read_csv(build / "tables" / f"{name}.csv"), made["tables"][name]
+    if name in ROWS:
+        tested = sorted({load_paper()["claims"][each["id"]]["n"] for each in _of(name, entries)})
+        caption += f" The paper's n: {', '.join(f'{n:,}' for n in tested)}."
+        words = beside(name, table, entries, verdict=not profile.not_comparable)
+    else:
+        words = printed(table)
+    show(table_figure(name, words, caption, _links(name, made, "csv"), folded=name.startswith("table_a")))
+
+
+def _links(name: str, made: dict, ending: str) -> str:
+    """Return the links after a caption: to the place in the notebook that made it, and to its file."""
+    page, folder = made["notebook"], "tables" if ending == "csv" else "figures"
+    return (
+        f' <span class="made"><a href="{page}.html#{name}">notebook {page[:2]}</a> · '
+        f'<a href="{folder}/{name}.{ending}">{ending.upper()}</a></span>'
     )
 
 
-def show_figure(name: str, file: Path, caption: str) -> None:
-    """Show a saved PNG above its printed name and caption; its text stands in the page for those who can't see it."""
-    with Image.open(file) as picture:
-        width, height = (side * 2 // 3 for side in picture.size)  # saved at 150 dots an inch, shown at 100
-        packed = BytesIO()
-        # a page of photographs as PNG would weigh megabytes
-        picture.convert("RGB").save(packed, "WEBP", quality=85, method=6)
-    content = base64.b64encode(packed.getvalue()).decode()
-    size = f'width="{width}" height="{height}"'
-    image = f'<img src="data:image/webp;base64,{content}" alt="{html.escape(caption, quote=True)}" {size}>'
-    _show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}</figcaption></figure>')
-
-
-def _caption(name: str, caption: str) -> str:
-    title = title_of(name)
-    return (f"<b>{title}.</b> " if title else "") + html.escape(caption)
-
-
-def _show(text: str) -> None:
-    display(HTML(text))
-
-
-def show_everything(build: Path) -> None:
-    """Show each table and figure in the paper's order of notebooks, with a link to the page that made it."""
+def show_beyond(build: Path) -> None:
+    """Show what this study has beyond the paper, as links to the places in the notebooks."""
+    in_paper = {name for section in load_paper()["contents"] for name in section["items"]}
     for made in handed_over(build):
-        page = made["notebook"]
-        if made["tables"] or made["figures"]:
-            _show(
-                f'<h3 id="{page}">{page[3:].replace("_", " ").capitalize()}</h3><p><a href="{page}.html">The whole notebook</a></p>'
-            )
-        for name, caption in made["tables"].items():
-            show_table(name, pd.read_csv(build / "tables" / f"{name}.csv"), caption)
-        for name, caption in made["figures"].items():
-            show_figure(name, build / "figures" / f"{name}.png", caption)
+        captions = made["tables"] | made["figures"] if made["notebook"] != "08_summary" else {}
+        lines = [
+            f'<li><a href="{made["notebook"]}.html#{name}">{html.escape(f"{title_of(name)} {plain(caption)}".strip())}</a></li>'
+            for name, caption in captions.items()
+            if name not in in_paper
+        ]
+        if lines:
+            show(f"<p><b>{notebook_title(made['notebook'])}</b></p><ul>{''.join(lines)}</ul>")
+
+
+def notebook_title(name: str) -> str:
+    """Return a notebook's name as people write it: `07_yolo_benchmark` is "YOLO benchmark"."""
+    return name[3:].replace("_", " ").replace("yolo", "YOLO")

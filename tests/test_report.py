@@ -1,0 +1,290 @@
+"""What stands on the pages: numbers in words, the paper beside ours, and whether the committed report is still true."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from yogalib import inputs
+from yogalib.inputs import code_alone, report_inputs
+from yogalib.paper import load_paper
+from yogalib.profile import read_profile
+from yogalib.progress import Progress, duration, planned_work
+from yogalib.runs import stored_run
+from yogalib.show import number, plain, printed, table_figure, title_of, write_figure
+from yogalib.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
+
+MINI = read_profile("mini")
+COMPARABLE = MINI.model_copy(update={"not_comparable": None})
+
+
+def test_committed_report_is_not_stale():
+    told = json.loads((ROOT / "reports" / "mini" / "summary.json").read_text(encoding="utf-8"))
+    assert told.get("inputs") == report_inputs(MINI), (
+        "code, a notebook or the profile changed: make reproduce, and commit reports/mini"
+    )
+
+
+def test_comments_and_docstrings_leave_a_report_fresh_and_code_does_not():
+    code = 'def half(x):\n    """Halve."""\n    # why\n    return x / 2  # two\n'
+    same = 'def half(x):\n    """Return a half,\n\n    of x."""\n\n    return x / 2\n'
+    assert code_alone(code) == code_alone(same) == "def half(x):\n    return x / 2"
+    assert code_alone(code) != code_alone(code.replace("/ 2", "/ 3"))
+    assert code_alone('word = "# no comment"') == 'word = "# no comment"'
+
+
+def test_report_depends_on_its_own_profile_and_notebooks_alone(monkeypatch, tmp_path):
+    known = report_inputs(MINI)
+    assert report_inputs(read_profile("mini", {"fine_tuning.epochs": 99})) != known
+    for place in ("notebooks", "requirements.lock"):
+        (tmp_path / place).symlink_to(ROOT / place)
+    monkeypatch.setattr(inputs, "ROOT", tmp_path)
+    assert report_inputs(MINI) == known  # wherever the checkout lies
+    (tmp_path / "notebooks").unlink()
+    (tmp_path / "notebooks").mkdir()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        text = path.read_text(encoding="utf-8")
+        (tmp_path / "notebooks" / path.name).write_text(text.replace("# The data set", "# Data"), encoding="utf-8")
+    assert report_inputs(MINI) != known
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2006, "2,006"),
+        (0.000123456, "0.000123"),
+        (3e-05, "3e-05"),
+        (-0.5, "−0.5"),
+        (1234.6, "1,235"),
+        (np.nan, ""),
+        (7.0, "7"),
+    ],
+)
+def test_numbers_are_written_for_people(value, text):
+    assert number(value) == text
+
+
+def test_shares_become_percent_and_bounds_an_interval():
+    table = pd.DataFrame(
+        {"syntax": ["image_of_a_person"], "mean": [0.858], "sd": [0.054], "low": [0.791], "high": [0.925], "n": [31]}
+    )
+    (row,) = printed(table).to_dict("records")
+    assert row == {
+        "syntax": "image of a person",
+        "mean, %": "85.8",
+        "sd, points": "5.4",
+        "95 % interval": "79.1 to 92.5",
+        "n": "31",
+    }
+    tested = printed(pd.DataFrame({"difference": [-0.367], "p": [3e-73]}))
+    assert tested.to_dict("records") == [{"difference, points": "−36.7", "p": "< 0.001"}]
+    logits = printed(pd.DataFrame({"measure": ["ROAD"], "mean": [0.9448], "low": [0.2], "high": [1.6]}))
+    assert logits.to_dict("records") == [{"measure": "ROAD", "mean": "0.945", "95 % interval": "0.2 to 1.6"}]
+
+
+def test_table_is_escaped_and_sets_numbers_to_the_right():
+    told = table_figure("table_05", pd.DataFrame({"prompt": ["<category>"], "n": ["31"]}), "Of a & b.")
+    assert "&lt;category&gt;" in told and "<category>" not in told and "a &amp; b" in told
+    assert re.search(r"\.col1\s*{\s*text-align: right", told) and not re.search(r"\.col0\s*{\s*text-align", told)
+    assert "<b>Table 5.</b>" in told
+
+
+def test_captions_spell_names_of_code_as_people_do():
+    assert plain("subset subset_ii, less “image_of_a_person”") == "Subset II, less “image of a person”"
+
+
+def test_only_the_papers_own_bear_its_numbers():
+    assert title_of("figure_04_after") == "Figure 4, after"
+    assert title_of("table_a8") == "Table A8"
+    assert title_of("table_04_draws") == title_of("figure_grid") == ""
+
+
+def handed(build, **made) -> None:
+    (build / "tables").mkdir(exist_ok=True)
+    text = json.dumps({"notebook": "05_fine_tuning", "claims": {}, "tables": {}, "figures": {}, "seconds": 1.0} | made)
+    (build / "05_fine_tuning.json").write_text(text)
+
+
+def measured(ours: float, low: float | None = None, high: float | None = None, n: int = 402) -> dict:
+    return {"ours": ours, "low": low, "high": high, "n": n}
+
+
+def test_paper_stands_beside_ours_row_by_row_and_alone_where_ours_has_none(tmp_path):
+    handed(tmp_path, claims={"table_04.RN50": measured(22.0, 18.0, 26.0)})
+    ours = pd.DataFrame(
+        {"encoder": ["RN50", "mine"], "accuracy": [0.22, 0.5], "low": [0.18, 0.4], "high": [0.26, 0.6], "n": [402, 402]}
+    )
+    table = beside("table_04", ours, claims(tmp_path, COMPARABLE), verdict=True).set_index("encoder")
+    assert table.loc["RN50"].tolist() == ["20.8", "22.0", "18.0 to 26.0", "402", "within"]
+    assert table.loc["mine", "paper, %"] == ""
+    alone = table.iloc[2:]
+    assert (
+        len(alone) == 8
+        and "RN50x16" in alone.index
+        and set(alone["ours, %"]) == {""}
+        and "49.1" in set(alone["paper, %"])
+    )
+
+
+def test_table_9_has_the_papers_deviation_and_only_beside_the_papers_model(tmp_path):
+    handed(tmp_path)
+    rows = [(model, level, 0.5, 0.01, 0.4, 0.6, 5, 402) for model in ("a", "b") for level in ("L1", "L2", "L3")]
+    ours = pd.DataFrame(rows, columns=["model", "level", "mean", "sd", "low", "high", "splits", "n"])
+    table = beside("table_09", ours, claims(tmp_path, COMPARABLE), verdict=False)
+    assert table["paper, %"].tolist() == ["93.9 (sd 0.5)", "90.1 (sd 0.6)", "84.1 (sd 0.9)", "", "", ""]
+
+
+def test_every_row_of_the_papers_tables_can_be_found_from_ours():
+    known = load_paper()["claims"]
+    rates = [
+        (1e-4, 1e-4),
+        (5e-4, 1e-3),
+        (1e-5, 1e-3),
+        (1e-5, 1e-4),
+        (1e-6, 1e-3),
+        (1e-6, 1e-4),
+        (5e-6, 1e-3),
+        (5e-6, 1e-4),
+    ]
+    rows = {
+        "table_06": [{"paper_rate": rate, "weight_decay": decay} for rate, decay in rates],
+        "table_07": [{"paper_rate": rate, "weight_decay": decay} for rate, decay in rates],
+        "table_08": [{"level": f"L{level}", "k": k} for level in (1, 2, 3) for k in (1, 5)],
+        "table_10": [{"metric": metric} for metric in ("accuracy", "precision", "recall", "f1")],
+        "table_11": [{"per_class": size} for size in ("all", 43, 20, 6)],
+    }
+    for name, each in rows.items():
+        ids = {
+            claim.get("row", key.partition(".")[2]).casefold()
+            for key, claim in known.items()
+            if key.startswith(f"{name}.")
+        }
+        assert {ROWS[name].format(**row).casefold() for row in each} == ids, name
+
+
+def test_claims_say_within_above_below_or_why_not(tmp_path):
+    told = {
+        "table_08.l1_top1": measured(94.0, 93.0, 95.0),
+        "table_08.l2_top1": measured(95.0, 94.0, 96.0),
+        "table_08.l3_top1": measured(50.0, 45.0, 55.0),
+        "table_09.l3_sd": measured(float("nan")),
+        "section_3_1.images": measured(2006),
+    }
+    handed(tmp_path, claims=told)
+    verdict = {each["id"]: each["verdict"] for each in claims(tmp_path, COMPARABLE)}
+    assert [verdict[name] for name in told] == ["within", "above", "below", "not comparable", "not comparable"]
+    assert json.loads(json.dumps(claims(tmp_path, MINI), allow_nan=False))  # a deviation over one split is no number
+    assert len(claims_table(tmp_path, COMPARABLE)) == 4
+    assert len(claims_table(tmp_path, COMPARABLE)) + len(not_measured(tmp_path, COMPARABLE)) == len(
+        load_paper()["claims"]
+    )
+    assert "verdict" not in claims_table(tmp_path, MINI)  # the caption says once that none can be compared
+    assert "2,006 images" in claims_table(tmp_path, MINI)["ours"].tolist()
+
+
+def test_reading_says_what_the_numbers_say(tmp_path):
+    handed(tmp_path, claims={"table_08.l3_top1": measured(85.0, 84.0, 86.0, n=3826)})
+    rows = [("ViT-B/32", 0.846, np.nan), ("yolov8x-cls", 0.878, 1e-9)]
+    pd.DataFrame([(*row, 3487) for row in rows], columns=["setting", "accuracy", "p", "n"]).to_csv(
+        tmp_path / "tables" / "table_validation.csv", index=False
+    )
+    text = reading(tmp_path, COMPARABLE)
+    assert "**85.0 %** of 3,826 test pictures (84.0 to 86.0)" in text
+    assert f"Of {len(load_paper()['claims'])} numbers of the paper this report has 1: 1 within" in text
+    assert "yolov8x-cls less ViT-B/32: 3.2 points on 3,487 pictures, p < 0.001 (McNemar)" in text
+    assert "none can be held against the paper's" in reading(tmp_path, MINI)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"), [(51.99, "%", "52.0 %"), (3.5, "x", "3.5 ×"), (-3.2, "points", "−3.2 points")]
+)
+def test_units_are_written_out(value, unit, text):
+    assert with_unit(value, unit) == text
+
+
+def test_headlines_and_contents_name_what_there_is():
+    paper = load_paper()
+    assert 8 <= sum(bool(claim.get("headline")) for claim in paper["claims"].values()) <= 12
+    items = [name for section in paper["contents"] for name in section["items"]]
+    assert len(items) == len(set(items)) and all(title_of(name) for name in items)
+    assert {f"table_{number:02d}" for number in range(2, 12)} | {f"table_a{number}" for number in range(1, 9)} <= set(
+        items
+    )
+    assert {f"figure_{number:02d}" for number in range(1, 11)} <= set(items)
+
+
+def test_figure_of_photographs_weighs_little_and_keeps_its_shape(tmp_path):
+    import matplotlib.pyplot as plt
+
+    from yogalib.figures import picture_grid
+
+    noise = np.random.default_rng(0).normal(128, 30, (8, 96, 96, 3)).clip(0, 255).astype("uint8")
+    figure = picture_grid(list(noise), ["pose"] * 8)
+    figure.savefig(tmp_path / "plain.svg")
+    for ending in ("svg", "png", "webp"):
+        write_figure(figure, tmp_path / f"light.{ending}")
+    plt.close(figure)
+    light = (tmp_path / "light.svg").read_text()
+    assert len(light) < (tmp_path / "plain.svg").stat().st_size / 2
+    assert "data:image/jpeg;base64," in light and "data:image/png" not in light
+    with Image.open(tmp_path / "light.png") as image:
+        assert image.mode == "P" and image.info["dpi"][0] == pytest.approx(100, abs=1)
+        size = image.size
+    with Image.open(tmp_path / "light.webp") as image:  # as sharp as a page shows it
+        assert image.size[0] == pytest.approx(1.5 * size[0], abs=2)
+
+
+def test_progress_says_which_run_of_how_many_and_what_is_left(tmp_path, monkeypatch, capsys):
+    told = Progress([1, 1, 2])
+    monkeypatch.setattr("yogalib.runs.progress", lambda: told)
+    for number_of_run in (0, 1, 2, 1):  # the last one is stored by then
+        config = {"kind": "fine_tuning", "encoder": "CLIP-mini-RN", "classes": [1, 2, 3], "seed": number_of_run}
+        stored_run(tmp_path, config, lambda folder: None, f"split {number_of_run + 1}")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "run 1 of 3: fine-tuning, CLIP-mini-RN, 3 poses, split 1"
+    assert re.fullmatch(r"run 3 of 3: fine-tuning, CLIP-mini-RN, 3 poses, split 3; about \d+ s left", lines[2])
+
+
+def test_terminal_hears_runs_and_a_bar_twice_a_minute(monkeypatch, capsys):
+    import logging
+
+    from yogalib import progress
+
+    now = [0.0]
+    monkeypatch.setattr(progress, "perf_counter", lambda: now[0])
+    logger = logging.getLogger("papermill")
+    before = logger.handlers, logger.propagate, logger.level
+    progress.quiet_papermill("05_fine_tuning")
+    try:
+        logger.info("Executing Cell 3---")
+        for second in range(0, 70, 10):
+            now[0] = float(second)
+            logger.warning("\rfine-tuning:  29%|##  | 2/7")
+        logger.warning("fine-tuning: 100%|####| 7/7")
+        logger.warning("run 2 of 3: fine-tuning\n")
+    finally:
+        (logger.handlers, logger.propagate), level = before[:2], before[2]
+        logger.setLevel(level)
+    bar = "[05_fine_tuning] fine-tuning:  29%|##  | 2/7"
+    assert capsys.readouterr().err.splitlines() == [bar, bar, "[05_fine_tuning] run 2 of 3: fine-tuning"]
+
+
+def test_progress_is_quiet_in_jupyterlab(tmp_path, capsys):
+    stored_run(tmp_path, {"kind": "zero_shot", "classes": [1]}, lambda folder: None)
+    assert capsys.readouterr().err == ""
+
+
+def test_planned_runs_of_a_notebook_have_their_work(folders):
+    assert planned_work("01_dataset", "smoke") == []
+    small = planned_work("06_frugality", "smoke")
+    assert small and min(small) > 0
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(12.3, "12 s"), (90, "1.5 min"), (7200, "2.0 h"), (172800, "2.0 d")])
+def test_durations_suit_their_size(seconds, text):
+    assert duration(seconds) == text

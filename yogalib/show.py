@@ -1,0 +1,189 @@
+"""Tables and figures as they are shown, on a page of the report and in JupyterLab, and figures as files."""
+
+import base64
+import html
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML, display
+from pandas.io.formats.style import Styler
+from PIL import Image
+
+# shares in the files, percent on the page; differences of shares and their spread are points
+PERCENT = ("accuracy", "mean", "value", "commonest_class", "best", "calibration_error")
+POINTS = ("difference", "sd")
+HEADINGS = {
+    "commonest_class": "commonest class",
+    "best": "draws in which it is best",
+    "l2_name": "group (level 2)",
+    "sanskrit": "Sanskrit",
+    "english": "English",
+    "per_class": "training images a class",
+    "million_weights": "weights, millions",
+    "gflops": "GFLOPs a picture",
+    "seconds": "training, s",
+    "to_best": "to the best epoch, s",
+    "equal_epoch": "epoch of equal accuracy",
+    "to_equal": "to equal accuracy, s",
+    "peak_gb": "peak memory, GB",
+    "kilojoules": "energy, kJ",
+    "p50_ms": "median, ms",
+    "p95_ms": "95th percentile, ms",
+    "images_per_second": "images a second",
+    "top1": "top-1, %",
+    "top5": "top-5, %",
+}
+INTERVAL = "95 % interval"
+NOTHING = "–"  # a number that is not there, where its place must not stay empty
+DOTS = 150  # an inch of a figure
+
+
+def title_of(name: str) -> str:
+    """Return the printed name of a table or figure: `table_04` is "Table 4", `figure_a1` "Figure A1"."""
+    found = re.fullmatch(r"(table|figure)_(a?)0*([1-9][0-9]*)(_after)?", name)
+    if found is None:
+        return ""  # ours alone: the paper has no such table or figure
+    kind, appendix, number, after = found.groups()
+    return f"{kind.capitalize()} {appendix.upper()}{number}{', after' if after else ''}"
+
+
+def number(value: float) -> str:
+    """Return a number with three digits, or all of its whole part; nothing for a missing one."""
+    if pd.isna(value):
+        return ""
+    whole = float(value).is_integer() or abs(value) >= 100
+    return (f"{value:,.0f}" if whole else f"{value:.3g}").replace("-", "−", 1 if value < 0 else 0)
+
+
+def percent(value: float) -> str:
+    """Return a share in percent to one place, without the sign."""
+    return "" if pd.isna(value) else f"{100 * value:.1f}".replace("-", "−")
+
+
+def p_value(value: float) -> str:
+    """Return a p-value with two digits; below a thousandth they say nothing more."""
+    if pd.isna(value):
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def printed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in words, as a page shows it: low and high as one interval, shares in percent, plain column names."""
+    shares = "measure" not in table  # scores of activation maps have units of their own
+    shown = {}
+    for column, values in table.items():
+        numeric = pd.api.types.is_numeric_dtype(values)
+        heading, write = _column(str(column), shares and numeric)
+        if column == "high" and "low" in table:
+            continue
+        if column == "low" and "high" in table:
+            write = percent if shares else number
+            pairs = zip(table["low"], table["high"], strict=True)
+            shown[INTERVAL] = ["" if pd.isna(low) else f"{write(low)} to {write(high)}" for low, high in pairs]
+        else:
+            shown[heading] = [write(value) if numeric else _word(value) for value in values]
+    return pd.DataFrame(shown)
+
+
+def _column(name: str, shares: bool) -> tuple[str, object]:
+    """Return how a column is headed and how its numbers are written."""
+    heading = HEADINGS.get(name, name.replace("_", " "))
+    if name == "p":
+        return "p", p_value
+    if shares and name in PERCENT + POINTS:
+        return f"{heading}, {'%' if name in PERCENT else 'points'}", percent
+    return heading, number
+
+
+def _word(value: object) -> str:
+    """Return a cell of words; names in code, such as `image_of_a_person`, are spelt as people do."""
+    text = "" if pd.isna(value) else str(value)
+    return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text
+
+
+def show_table(name: str, table: pd.DataFrame, caption: str) -> None:
+    """Show a table under its printed name and caption: words to the left, numbers to the right."""
+    show(table_figure(name, printed(table), caption))
+
+
+def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", folded: bool = False) -> str:
+    """Return the HTML of a table that is in words already. more : HTML after the caption; folded : opened by a click."""
+    styles = []
+    for place, column in enumerate(words):
+        if all(map(_is_figure, words[column])):
+            styles.append({"selector": f".col{place}", "props": "text-align: right"})
+        short = words[column].str.len().max() <= 24  # names with hyphens, numbers with units: kept whole
+        styles.append({"selector": f"td.col{place}", "props": "white-space: nowrap" if short else "min-width: 11rem"})
+    styler = Styler(words, uuid=name, cell_ids=False).hide(axis="index")
+    styler = styler.format(escape="html").format_index(escape="html", axis=1)
+    body = styler.set_table_styles(styles).to_html()
+    head, wide = f"{_caption(name, caption)}{more}", f'<div class="wide" tabindex="0">{body}</div>'
+    if folded:
+        return f'<details class="table" id="{name}"><summary>{head}</summary>{wide}</details>'
+    return f'<figure class="table" id="{name}"><figcaption>{head}</figcaption>{wide}</figure>'
+
+
+def _is_figure(text: str) -> bool:
+    return text in ("", NOTHING) or re.match("(< )?−?[0-9]", text) is not None
+
+
+def write_figure(figure, path: Path) -> None:
+    """Write a matplotlib figure as .svg, .png or .webp (the page's), whichever the path says.
+
+    A figure of photographs weighs a fraction of what matplotlib alone would make of it.
+    """
+    written = BytesIO()
+    if path.suffix == ".svg":
+        figure.savefig(written, format="svg", metadata={"Date": None})
+        text = re.sub('data:image/png;base64,([^"]+)', _as_jpeg, written.getvalue().decode())
+        path.write_text(text, encoding="utf-8")
+        return
+    photographs = any(axis.images for axis in figure.axes)  # they have no more to show than 100 dots an inch
+    dots = 100 if photographs and path.suffix == ".png" else DOTS
+    figure.savefig(written, format="png", dpi=dots)
+    with Image.open(written) as image:
+        picture = image.convert("RGB")
+    if path.suffix == ".png":
+        palette = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+        palette.save(path, "PNG", optimize=True, dpi=(dots, dots))
+    else:  # lines and letters want no loss
+        picture.save(path, "WEBP", lossless=not photographs, quality=80, method=4)
+
+
+def _as_jpeg(found: re.Match) -> str:
+    """Return an SVG's embedded picture as JPEG where that is smaller and nothing shines through it."""
+    packed = BytesIO()
+    with Image.open(BytesIO(base64.b64decode(found[1]))) as image:
+        if image.convert("RGBA").getextrema()[3][0] == 255:
+            image.convert("RGB").save(packed, "JPEG", quality=85)
+    smaller = 0 < len(packed.getvalue()) < 3 * len(found[1]) / 4
+    return f"data:image/jpeg;base64,{base64.b64encode(packed.getvalue()).decode()}" if smaller else found[0]
+
+
+def show_figure(name: str, file: Path, caption: str, more: str = "") -> None:
+    """Show a saved .webp above its printed name and caption; its text stands in the page for those who can't see it."""
+    with Image.open(file) as picture:
+        width, height = (round(side / DOTS * 100) for side in picture.size)  # an inch is shown as 100 pixels
+    image = (
+        f'<img src="data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" width="{width}" height="{height}" '
+        f'alt="{html.escape(plain(caption), quote=True)}">'
+    )
+    show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}{more}</figcaption></figure>')
+
+
+def _caption(name: str, caption: str) -> str:
+    title = title_of(name)
+    return (f"<b>{title}.</b> " if title else "") + html.escape(plain(caption))
+
+
+def plain(caption: str) -> str:
+    """Return a caption with the names of subsets and settings as people write them."""
+    caption = re.sub("(subset )?subset_(ii?)", lambda found: f"Subset {found[2].upper()}", caption)
+    return re.sub("[a-z]+(_[a-z]+)+", lambda found: found[0].replace("_", " "), caption)
+
+
+def show(text: str) -> None:
+    """Show HTML."""
+    display(HTML(text))
