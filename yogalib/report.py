@@ -16,7 +16,7 @@ from yogalib.paths import ROOT, swap_folder, write_whole
 from yogalib.study import Study
 from yogalib.summary import claims, handed_over
 
-NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-9]_*.ipynb"))  # 00_* are tools, not pages
 SUMMARY = "08_summary"
 TEMPLATES = Path(__file__).with_name("templates")
 

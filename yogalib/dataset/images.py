@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import imagehash
@@ -13,7 +14,7 @@ MAX_PIXELS = 50_000_000
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Path | BytesIO) -> Image.Image:
     """Return the picture as RGB, fully decoded, upright (EXIF), transparency laid on white.
 
     White, because a silhouette drawn in black on a transparent ground would vanish on Pillow's default black.
