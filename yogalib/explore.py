@@ -77,13 +77,12 @@ class Explorer:
         return classify(self.encoder, pixels[None], prompts, self.study.device)[0][0]
 
     def best(self, pixels: np.ndarray, top: int = 5) -> pd.DataFrame:
-        """Return the most probable poses. Columns: pose, english, probability."""
+        """Return the most probable poses. Columns: pose (Sanskrit and English), probability."""
         probabilities = self.probabilities(pixels)
         places = np.argsort(-probabilities, kind="stable")[:top]
-        names = {kind: class_names(self.run.classes[places], kind) for kind in ("sanskrit", "english")}
-        return pd.DataFrame(
-            {"pose": names["sanskrit"], "english": names["english"], "probability": probabilities[places]}
-        )
+        names = zip(*(class_names(self.run.classes[places], kind) for kind in ("sanskrit", "english")), strict=True)
+        poses = [f"{sanskrit} ({english})" for sanskrit, english in names]
+        return pd.DataFrame({"pose": poses, "probability": probabilities[places]})
 
     def activation_map(self, pixels: np.ndarray) -> np.ndarray:
         """Return gScoreCAM's map for the most probable pose, (R, R), 0 to 1 (Fig. 6)."""

@@ -128,12 +128,14 @@ def probability_bars(table: pd.DataFrame) -> Figure:
     """Draw what a picture is taken for. Columns: pose, then probabilities (shares), one column for each way of asking."""
     table = 100 * table.set_index("pose")
     figure, axis = plt.subplots(figsize=(6, 0.3 * table.size + 0.9))
-    table.plot.barh(ax=axis, width=0.8, legend=table.shape[1] > 1, ylabel="")
+    table.plot.barh(ax=axis, width=0.8, legend=False, ylabel="")
     for bars in axis.containers:
         axis.bar_label(bars, fmt="%.1f", padding=3)
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
-    axis.set(xlabel="probability, %", xlim=(0, 110))
+    axis.set(xlabel="probability, %", xlim=(0, 112))
+    if table.shape[1] > 1:
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figure
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from yogalib.dataset.images import inspect_image
-from yogalib.dataset.lists import LINK_FOLDER, PICKED, SPLIT_FILES, has_split_lists, read_split_lists
+from yogalib.dataset.lists import LINK_FOLDER, NAMES, PICKED, SPLIT_FILES, has_split_lists, read_names, read_split_lists
 from yogalib.errors import BadInput
 from yogalib.paths import write_whole
 from yogalib.taxonomy import class_of
@@ -26,8 +26,8 @@ def build_index(
     """Return one row per file of the folder and per row of the official lists, with its status.
 
     Labels and split come from the official lists in `lists` (or in the folder itself) when they are there, else the
-    label comes from the name of the file's folder. Columns: path (relative, with /), class (official number, -1 when
-    unknown), split (train, test or empty), bytes, sha256, width, height, phash, status, detail, mtime.
+    label comes from the name of the file's folder, or what NAMES says of it. Columns: path (relative, with /), class (official
+    number, -1 when unknown), split (train, test or empty), bytes, sha256, width, height, phash, status, detail, mtime.
     `status` is `kept`, or why not: missing, not_an_image, truncated, damaged, too_small, too_large, unknown_class,
     duplicate_path.
 
@@ -72,12 +72,13 @@ def _drop(index: pd.DataFrame, where: pd.Series, status: str, detail: pd.Series 
 
 def _walk(folder: Path) -> pd.DataFrame:
     """Return path, file, label, bytes and mtime of every file under the folder, the lists themselves left out."""
-    rows = []
+    rows, names = [], read_names(folder)
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != LINK_FOLDER)
-        label = class_of(Path(parent).name) if Path(parent) != folder else None
+        name = Path(parent).name
+        label = names.get(name, class_of(name)) if Path(parent) != folder else None
         for name in sorted(files):
-            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED):
+            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED, NAMES):
                 continue
             file = Path(parent, name)
             stat = file.stat() if file.exists() else None  # a dangling link is a row too
