@@ -66,7 +66,7 @@ test: $(SETUP)  ## run the tests
 test-full: $(SETUP)  ## run the tests, the slow ones too
 	@$(PY) -m pytest
 
-lab: $(SETUP)  ## open JupyterLab on the notebooks   [DATA=folder]
+lab: $(SETUP)  ## open JupyterLab on the notebooks; 00_try_it asks a finished run about a picture   [DATA=folder]
 	@$(PY) -m jupyter lab --notebook-dir=notebooks
 
 pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
@@ -75,7 +75,7 @@ pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two
 bench: $(SETUP)  ## compare our speed with the naive loop's, side by side
 	@$(PY) -m yogalib bench
 
-doctor: $(SETUP)  ## say which profiles can run here, and what mends the others
+doctor: $(SETUP)  ## say which profiles can run here, and what mends the others   [DATA=folder]
 	@$(PY) -m yogalib doctor
 
 lock: $(SETUP)  ## renew requirements.lock from pyproject.toml

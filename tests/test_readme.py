@@ -142,7 +142,8 @@ def test_bench_prints_ratios(folders):
 
 @pytest.mark.slow
 def test_lab_opens_on_the_notebooks_with_this_environments_kernel(tmp_path):
-    own = {"JUPYTER_CONFIG_DIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path), "JUPYTER_PREFER_ENV_PATH": "1"}
+    (tmp_path / "jupyter_server_config.json").write_text('{"ServerApp": {"allow_root": true}}')  # as containers need
+    own = {"JUPYTER_CONFIG_DIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
     command = ["make", f"PY={sys.executable}", "lab", f"DATA={tmp_path / 'photos'}"]
     lab = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | own | {"BROWSER": "true"}, start_new_session=True,
