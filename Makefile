@@ -19,7 +19,7 @@ endif
 
 NAME = $(notdir $(basename $(PROFILE)))
 BUILD = $(REPORTS_DIR)/.build/$(NAME)
-NOTEBOOKS = $(basename $(notdir $(wildcard notebooks/[0-9][0-9]_*.ipynb)))
+NOTEBOOKS = $(basename $(notdir $(wildcard notebooks/0[1-9]_*.ipynb)))
 # the longest first, so that none is left to run alone at the end
 LONGEST = 05_fine_tuning 07_yolo_benchmark 04_hyperparameters
 PAGES = $(patsubst %,$(BUILD)/%.html,$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS)))
@@ -69,7 +69,7 @@ test: $(SETUP)  ## run the tests
 test-full: $(SETUP)  ## run the tests, the slow ones too
 	@$(PY) -m pytest
 
-lab: $(SETUP)  ## open JupyterLab on the notebooks   [DATA=folder]
+lab: $(SETUP)  ## open JupyterLab on the notebooks; 00_try_it asks a finished run about a picture   [DATA=folder]
 	@$(PY) -m jupyter lab --notebook-dir=notebooks
 
 pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
@@ -78,7 +78,7 @@ pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two
 bench: $(SETUP)  ## compare our speed with the naive loop's, side by side
 	@$(PY) -m yogalib bench
 
-doctor: $(SETUP)  ## say which profiles can run here, and what mends the others
+doctor: $(SETUP)  ## say which profiles can run here, and what mends the others   [DATA=folder]
 	@$(PY) -m yogalib doctor
 
 lock: $(SETUP)  ## renew requirements.lock from pyproject.toml

@@ -44,6 +44,20 @@ def write_photos(folder: Path, per_class: int = 12, seed: int = 0) -> Path:
     return folder
 
 
+def run_interactively(name: str, parameters: dict, more: str = ""):
+    """Run a notebook in a kernel of its own with other parameters, as JupyterLab would, and return it; `more` is a last cell."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    place = next(n for n, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", []))
+    given = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
+    book.cells.insert(place + 1, nbformat.v4.new_code_cell(given))
+    book.cells.append(nbformat.v4.new_code_cell(more))
+    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    return book
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of 36 drawn pictures of three poses."""

@@ -18,11 +18,12 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
-from conftest import POSES, ROOT, write_photos
+from conftest import POSES, ROOT, run_interactively, write_photos
 
 from yogalib.__main__ import main
 from yogalib.plan import Plan, planned_runs
 from yogalib.profile import FOLDER
+from yogalib.report import NOTEBOOKS
 
 TREE = next(iter(POSES))
 
@@ -207,6 +208,22 @@ def test_smoke_profile_tells_the_story_without_any_data(tmp_path):
     levels = pd.read_csv(report / "tables" / "table_08.csv").query("k == 1").set_index("level")["accuracy"]
     assert levels["L3"] > 0.3
     assert "Stand-in." in (report / "index.html").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_each_notebook_runs_by_itself_from_a_fresh_kernel(reproduced, notebook, tmp_path, monkeypatch):
+    """As a person opens it in JupyterLab: in its own folder, none of the other pages made."""
+    home, _, _ = reproduced
+    for name in ("DATA", "RUNS", "WEIGHTS"):
+        monkeypatch.setenv(f"{name}_DIR", str(home / name.lower()))
+    monkeypatch.setenv("REPORTS_DIR", str(tmp_path))
+    monkeypatch.setenv("DATA", str(home / "photos"))
+    run_interactively(notebook, {"profile": str(home / "tiny.yaml")})
+    handed = json.loads((tmp_path / ".build" / "tiny" / f"{notebook}.json").read_text())
+    assert handed["tables"]
+    for name in handed["tables"]:
+        assert len(pd.read_csv(tmp_path / ".build" / "tiny" / "tables" / f"{name}.csv"))
 
 
 class Page(html.parser.HTMLParser):

@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 
-from yogalib.encoders import weights_file
+from yogalib.encoders import OPENAI, weights_file
 from yogalib.errors import BadInput
 from yogalib.profile import profile_names, read_profile
 from yogalib.published import weights_of
@@ -32,10 +32,22 @@ def check(profile: str) -> Study:
 
 
 def check_weights(study: Study) -> None:
-    """Look for the weights of every model that the profile names. Raises BadInput for the first that is not there."""
+    """Look for the weights of every model that the profile names. Raises BadInput with all published ones that are not there."""
+    missing, weights = {}, study.paths.weights
     for encoder in study.profile.encoders:
-        weights_file(encoder, study.paths.weights)
-    weights_of(study.profile.yolo, study.paths.weights)
+        try:
+            weights_file(encoder, weights)
+        except BadInput as error:
+            missing[encoder] = error
+    published = [encoder for encoder in missing if encoder in OPENAI]
+    if len(published) > 1:  # one line that mends all of it, not nine in turn
+        raise BadInput(
+            f"weights of {', '.join(published)} not found: run 'python -m yogalib weights {' '.join(published)}', or put "
+            f"OpenAI's files into {weights}"
+        )
+    for error in missing.values():
+        raise error
+    weights_of(study.profile.yolo, weights)
 
 
 def examine() -> list[str]:
@@ -48,7 +60,9 @@ def examine() -> list[str]:
         f"machine    Python {platform.python_version()}, {os.cpu_count()} cores, {_memory():.0f} GiB, {gpu}, {free:.0f} GiB disk free"
     ]
     missing = [
-        name for name in ("cv2", "papermill", "nbconvert", "clip", "ultralytics") if not importlib.util.find_spec(name)
+        name
+        for name in ("cv2", "papermill", "nbconvert", "jupyterlab", "ipywidgets", "clip", "ultralytics")
+        if not importlib.util.find_spec(name)
     ]
     lines.append(f"packages   {'missing: ' + ', '.join(missing) + '; run make setup' if missing else 'all there'}")
     for name in profile_names():

@@ -142,6 +142,21 @@ def accuracy_bars(table: pd.DataFrame, by: str, chance: float) -> Figure:
     return figure
 
 
+def probability_bars(table: pd.DataFrame) -> Figure:
+    """Draw what a picture is taken for. Columns: pose, then probabilities (shares), one column for each way of asking."""
+    table = 100 * table.set_index("pose")
+    figure, axis = plt.subplots(figsize=(6, 0.3 * table.size + 0.9))
+    table.plot.barh(ax=axis, width=0.8, legend=False, ylabel="")
+    for bars in axis.containers:
+        axis.bar_label(bars, fmt="%.1f", padding=3)
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+    axis.set(xlabel="probability, %", xlim=(0, 112))
+    if table.shape[1] > 1:
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return figure
+
+
 def model_bars(table: pd.DataFrame) -> Figure:
     """Draw several models' accuracies by level with their t-intervals. Columns as tables.over_splits."""
     models, levels = table["model"].unique(), table["level"].unique()
@@ -212,7 +227,8 @@ def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str
 
     pictures : uint8 (N, R, R, 3). maps : name to (N, R, R), 0 to 1.
     """
-    figure, axes = plt.subplots(1 + len(maps), len(pictures), figsize=(1.35 * len(pictures), 1.45 * (1 + len(maps))))
+    size = 1.35 * len(pictures), 1.45 * (1 + len(maps))
+    figure, axes = plt.subplots(1 + len(maps), len(pictures), figsize=size, squeeze=False)
     for column, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
         axes[0, column].imshow(picture)
         axes[0, column].set_title(fill(title, 16), fontsize=7)

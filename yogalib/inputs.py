@@ -11,12 +11,12 @@ from yogalib.dataset.lists import PICKED
 from yogalib.paths import ROOT, write_whole
 from yogalib.profile import Profile
 
-NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-9]_*.ipynb"))  # 00_* are tools, not pages
 PACKAGE = Path(__file__).parent
 # commands of their own: no page changes with them
 APART = (
     *("__main__.py", "bench.py", "naive.py", "side_by_side.py", "doctor.py", "executor.py", "plan.py", "progress.py"),
-    *("pretrain.py", "published.py", "download.py", "fetch.py"),
+    *("pretrain.py", "published.py", "download.py", "fetch.py", "explore.py", "curate.py"),
 )
 
 

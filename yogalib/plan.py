@@ -18,7 +18,6 @@ from yogalib.experiments import classes_of
 from yogalib.paper import load_paper
 from yogalib.paths import from_environment
 from yogalib.profile import FineTuning, Profile, Prompt, Targets
-from yogalib.prompts import SYNTAXES
 from yogalib.published import weights_of
 from yogalib.runs import run_id
 from yogalib.study import Study
@@ -157,8 +156,8 @@ def _zero_shot(plan: Plan) -> None:
 
 def _syntax(plan: Plan) -> None:
     for seed in plan.split_seeds(plan.profile.small_runs.repeats):
-        for syntax in SYNTAXES.values():
-            plan.small_run(seed, prompt=syntax)
+        for prompt in plan.profile.small_runs.syntaxes.values():
+            plan.small_run(seed, prompt=prompt)
 
 
 def _hyperparameters(plan: Plan) -> None:

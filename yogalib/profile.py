@@ -7,7 +7,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from yogalib.errors import BadInput
-from yogalib.prompts import check_template
+from yogalib.paths import ROOT
+from yogalib.prompts import SYNTAXES, check_template
 
 FOLDER = Path(__file__).with_name("profiles")
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -128,6 +129,12 @@ class SmallRuns(_Strict):
     pair: Pair  # of all small runs but those of the grid
     rate_scale: Positive  # times these learning rates: a small encoder needs larger steps than ViT-B/32
     per_class: list[Count]  # Table 11: training images per class, on a fixed test part
+    other_syntaxes: dict[str, Prompt]  # beside the four of Table 5: name to prompt
+
+    @property
+    def syntaxes(self) -> dict[str, Prompt]:
+        """The paper's four syntaxes, the default first, and the profile's own."""
+        return {name: Prompt(**syntax) for name, syntax in SYNTAXES.items()} | self.other_syntaxes
 
     @property
     def grid_subsets(self) -> list[str]:
@@ -198,6 +205,8 @@ def read_profile(name: str | Path, overrides: dict | None = None) -> Profile:
     Raises BadInput for an unknown profile, an unknown key, a missing key or a value of the wrong type.
     """
     path = Path(name) if str(name).endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        path = ROOT / path  # a notebook in JupyterLab runs in its own folder
     if not path.is_file():
         raise BadInput(
             f"profile '{name}' is unknown: choose {', '.join(profile_names())}, or give a path to a .yaml file"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from yogalib.errors import BadInput
 from yogalib.taxonomy import load_taxonomy
 
 CATEGORY = "<category>"
@@ -16,10 +17,10 @@ SYNTAXES = {
 
 
 def check_template(template: str | list[str]) -> str | list[str]:
-    """Return the template or templates, or raise ValueError when one has no place for the class name."""
+    """Return the template or templates, or raise BadInput when one has no place for the class name."""
     for each in [template] if isinstance(template, str) else template:
         if CATEGORY not in each:
-            raise ValueError(f"a prompt must contain {CATEGORY}, such as 'Yoga pose {CATEGORY}'")
+            raise BadInput(f"a prompt must contain {CATEGORY}, such as 'Yoga pose {CATEGORY}'")
     return template
 
 

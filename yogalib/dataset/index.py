@@ -11,10 +11,12 @@ from tqdm import tqdm
 from yogalib.dataset.images import inspect_image
 from yogalib.dataset.lists import (
     LINK_FOLDER,
+    NAMES,
     PICKED,
     REMOVED,
     SPLIT_FILES,
     has_split_lists,
+    read_names,
     read_removed,
     read_split_lists,
 )
@@ -34,8 +36,8 @@ def build_index(
     """Return one row per file of the folder and per row of the official lists, with its status.
 
     Labels and split come from the official lists in `lists` (or in the folder itself) when they are there, else the
-    label comes from the name of the file's folder. Columns: path (relative, with /), class (official number, -1 when
-    unknown), split (train, test or empty), mtime, and what images.inspect_image finds.
+    label comes from the name of the file's folder, or what NAMES says of it. Columns: path (relative, with /), class (official
+    number, -1 when unknown), split (train, test or empty), mtime, and what images.inspect_image finds.
     `status` is `kept`, or why not: missing, not_an_image, truncated, damaged, removed (its sha256 stands in the folder's
     removed.csv), too_small, too_large, unknown_class, duplicate_path.
 
@@ -81,12 +83,13 @@ def _drop(index: pd.DataFrame, where: pd.Series, status: str, detail: pd.Series 
 
 def _walk(folder: Path) -> pd.DataFrame:
     """Return path, file, label, bytes and mtime of every file under the folder, the lists themselves left out."""
-    rows = []
+    rows, names = [], read_names(folder)
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != LINK_FOLDER)
-        label = class_of(Path(parent).name) if Path(parent) != folder else None
+        name = Path(parent).name
+        label = names.get(name, class_of(name)) if Path(parent) != folder else None
         for name in sorted(files):
-            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED, REMOVED):
+            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED, REMOVED, NAMES):
                 continue
             file = Path(parent, name)
             stat = file.stat() if file.exists() else None  # a dangling link is a row too

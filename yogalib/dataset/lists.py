@@ -12,6 +12,8 @@ SPLIT_FILES = {"train": "yoga_train.txt", "test": "yoga_test.txt"}
 PICKED = "subset_ii.csv"
 # and the sha256 of pictures that their owners, or the people on them, want to be left out
 REMOVED = "removed.csv"
+# beside the class folders: what folders that bear other names hold, CSV with the columns folder and pose
+NAMES = "names.csv"
 LINK_FOLDER = "yoga_dataset_links"
 
 
@@ -46,6 +48,25 @@ def read_split_lists(folder: Path) -> pd.DataFrame:
             if class_of(pose) != int(label):
                 raise BadInput(f"{folder / name}, line {number}: folder '{pose}' is not class {label} of Yoga-82")
     return pd.DataFrame(rows, columns=["path", "class", "split"])
+
+
+def read_names(folder: Path) -> dict[str, int]:
+    """Return the official numbers of the folders that NAMES translates, by name; empty without such a file.
+
+    Raises BadInput for a file without the columns folder and pose, or a pose that is none of the 82.
+    """
+    file = folder / NAMES
+    if not file.is_file():
+        return {}
+    try:
+        names = pd.read_csv(file, dtype=str)[["folder", "pose"]].dropna()
+    except (ValueError, KeyError):
+        raise BadInput(f"{file} is not a CSV file with the columns folder and pose") from None
+    found = {row.folder: class_of(row.pose) for row in names.itertuples()}
+    unknown = [pose for folder, pose in names.itertuples(index=False) if found[folder] is None]
+    if unknown:
+        raise BadInput(f"{file}: '{unknown[0]}' is none of the 82 poses: yogalib/taxonomy.csv has their names")
+    return found
 
 
 def read_link_lists(folder: Path) -> pd.DataFrame:

@@ -15,8 +15,8 @@ SHIPPED = Path(__file__).parents[1] / "subsets" / PICKED
 def select_subset(index: pd.DataFrame, name: str, folder: Path | None = None) -> pd.DataFrame:
     """Return the kept rows of a subset, sorted by path.
 
-    name : `all`; `subset_i`, the six poses unfiltered; `subset_ii`, those of the six whose sha256 stands in PICKED (CSV, column
-    sha256), in `folder` or in yogalib's own subsets/.
+    name : `all`; `subset_i`, the six poses unfiltered; `subset_ii`, those of the six that the list PICKED keeps (`read_list`), in
+    `folder` or in yogalib's own subsets/.
 
     Raises BadInput when a class of the subset has no image, or Subset II has no list.
     """
@@ -30,11 +30,26 @@ def select_subset(index: pd.DataFrame, name: str, folder: Path | None = None) ->
         lists = [file for file in (folder and folder / PICKED, SHIPPED) if file and file.is_file()]
         if not lists:
             raise BadInput(
-                f"subset_ii needs a hand-picked list, and the paper's was never published: put a {PICKED} (column sha256) "
-                "beside the class folders, or use subset_i"
+                f"subset_ii needs a hand-picked list, and the paper's was never published: pick one with "
+                f"notebooks/00_curate_subset_ii.ipynb, put somebody's {PICKED} beside the class folders, or use subset_i"
             )
-        rows = rows[rows["sha256"].isin(pd.read_csv(lists[0])["sha256"])]
+        listed = read_list(lists[0])
+        rows = rows[rows["sha256"].isin(listed.loc[listed["decision"] == "keep", "sha256"])]
     return _not_empty(rows, name, six)
+
+
+def read_list(file: Path) -> pd.DataFrame:
+    """Return a list of Subset II with the columns sha256 and decision; a plain list keeps all that it names.
+
+    Raises BadInput for a file without the column sha256.
+    """
+    try:
+        listed = pd.read_csv(file)
+    except (ValueError, OSError) as error:
+        raise BadInput(f"{file} can't be read as CSV ({' '.join(str(error).split())[:100]})") from None
+    if "sha256" not in listed:
+        raise BadInput(f"{file} has no column sha256: it must name each picture of Subset II by its hash")
+    return listed if "decision" in listed else listed.assign(decision="keep")
 
 
 def _not_empty(rows: pd.DataFrame, name: str, classes) -> pd.DataFrame:

@@ -1,0 +1,201 @@
+"""Every command of the README is run by a test, and its marked snippets are run here."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, draw, write_photos
+
+from yogalib.__main__ import _parser, main
+from yogalib.dataset.index import build_index
+from yogalib.dataset.lists import NAMES
+from yogalib.encoders import MINI_WEIGHTS, OPENAI, import_clip
+from yogalib.profile import read_profile
+from yogalib.taxonomy import class_of
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# what a command begins with -> the test that runs it, in a small setting; a new command needs a line, so a test
+RUN_BY = {
+    r"make( help)?$": "test_reproduce.py::test_make_alone_prints_the_targets",
+    r"make reproduce\b": "test_reproduce.py::test_reproduce_leaves_all_that_the_contract_lists",
+    r"make plan\b": "test_plan.py::test_plan_says_it_all_in_one_page_and_touches_nothing",
+    r"make doctor\b": "test_reproduce.py::test_doctor_says_for_each_profile_what_is_missing",
+    r"make test(-full)?\b": "test_readme.py::test_make_test_collects_the_tests",
+    r"make lab\b": "test_readme.py::test_lab_opens_on_the_notebooks_with_this_environments_kernel",
+    r"make clean\b": "test_readme.py::test_clean_removes_what_was_made_and_nothing_else",
+    r"make pretrain\b": "test_pretrain.py::test_killed_run_goes_on_to_the_same_weights",
+    r"make bench\b": "test_readme.py::test_bench_prints_ratios",
+    r"make (setup|lint|lock)\b": "test_environment.py::test_this_environment_is_the_locked_one",
+    r"\S*python -m yogalib predict\b": "test_reproduce.py::test_predict_and_evaluate_use_the_finished_run",
+    r"\S*python -m yogalib evaluate\b": "test_reproduce.py::test_predict_and_evaluate_use_the_finished_run",
+    r"\S*python -m yogalib download\b": "test_download.py::test_every_kind_of_bad_answer_has_its_status",
+    r"\S*python -m yogalib weights\b": "test_readme.py::test_weights_are_asked_for_by_the_names_that_the_readme_gives",
+    r"\S*python -m yogalib synthesize\b": "test_readme.py::test_synthesize_draws_a_folder_that_the_index_takes_whole",
+}
+
+
+def commands(text: str) -> list[str]:
+    """Return the commands of a document: the lines of its sh blocks, and what stands in the text between backticks."""
+    blocks = re.findall(r"^```(?:sh|bash|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    spans = [span for span in spans if re.match(r"make( |$)|\S*python -m yogalib \w|\.venv/bin/", span)]
+    found = [re.sub(r"\s+#.*", "", line).strip() for line in [*lines, *spans]]
+    return sorted({line.removeprefix("$ ") for line in found if line})
+
+
+COMMANDS = commands(README)
+
+
+def test_commands_are_found_in_blocks_and_in_the_text():
+    text = "a `make lab\nDATA=x` b\n```sh\nmake test    # the tests\n.venv/bin/python -m yogalib \\\n  doctor\n```\n`makes` `-m`"
+    assert commands(text) == [".venv/bin/python -m yogalib    doctor", "make lab DATA=x", "make test"]
+    assert len(COMMANDS) > 10
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_readme_is_run_by_a_test(command):
+    tests = [test for pattern, test in RUN_BY.items() if re.match(pattern, command)]
+    assert tests, f"no test runs '{command}': write one and name it in RUN_BY"
+    file, _, name = tests[0].partition("::")
+    assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{tests[0]} is not there"
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if " -m yogalib " in each])
+def test_options_in_the_readme_are_the_command_lines_own(command):
+    words = shlex.split(command)
+    _parser().parse_args([word for word in words[words.index("yogalib") + 1 :] if word != "..."])
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md"])
+def test_make_knows_every_target_that_the_documents_name(file):
+    found = {
+        each for command in commands((ROOT / file).read_text()) for each in re.findall(r"^make ([a-z-]+)", command)
+    }
+    known = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert found <= known
+    variables = {name for command in COMMANDS for name in re.findall(r" ([A-Z_]+)=", command)}
+    assert all(re.search(rf"\b{name}\b", (ROOT / "Makefile").read_text()) for name in variables), variables
+
+
+def test_make_test_collects_the_tests(tmp_path):
+    small = {"PYTEST_ADDOPTS": "--collect-only tests/test_environment.py tests/test_download.py"}
+    said = {}
+    for target in ("test", "test-full"):
+        done = subprocess.run(
+            ["make", f"PY={sys.executable}", target],
+            cwd=ROOT, env=os.environ | small, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        said[target] = done.stdout
+    assert "test_twenty_kills" in said["test-full"]
+    assert "test_twenty_kills" not in said["test"]
+
+
+def test_clean_removes_what_was_made_and_nothing_else(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for folder in (".venv", "data", "runs", "reports/.build", "reports/mini", "notebooks"):
+        (tmp_path / folder).mkdir(parents=True)
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, env={"PATH": os.environ["PATH"]})
+    assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "reports", "notebooks"}
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {"mini"}
+
+
+def test_weights_are_asked_for_by_the_names_that_the_readme_gives(folders, monkeypatch, capsys):
+    line = next(command for command in COMMANDS if "yogalib weights" in command)
+    names = line.partition(" weights ")[2].split()
+    assert set(names) == set(OPENAI)
+    monkeypatch.setattr(import_clip().clip, "_download", lambda url, root: f"{root}/{Path(url).name}")
+    assert main(["weights", *names]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(OPENAI)
+
+
+@pytest.mark.slow
+def test_synthesize_draws_a_folder_that_the_index_takes_whole(tmp_path):
+    assert main(["synthesize", "--out", str(tmp_path / "drawn"), "--images", "82", "--seed", "0", "--size", "64"]) == 0
+    index = build_index(tmp_path / "drawn", 48)
+    assert (index["status"] == "kept").all()
+    assert index["class"].nunique() == 82
+
+
+@pytest.mark.slow
+def test_bench_prints_ratios(folders):
+    done = subprocess.run(
+        ["make", f"PY={sys.executable}", "bench"], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"[0-9.]+ ?(x|times)", done.stdout)
+
+
+@pytest.mark.slow
+def test_lab_opens_on_the_notebooks_with_this_environments_kernel(tmp_path):
+    (tmp_path / "jupyter_server_config.json").write_text('{"ServerApp": {"allow_root": true}}')  # as containers need
+    own = {"JUPYTER_CONFIG_DIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    command = ["make", f"PY={sys.executable}", "lab", f"DATA={tmp_path / 'photos'}"]
+    lab = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | own | {"BROWSER": "true"}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            if found := list(tmp_path.glob("jpserver-*.json")):
+                break
+            time.sleep(0.2)
+        server = json.loads(found[0].read_text())
+        ask = httpx.Client(base_url=server["url"], headers={"Authorization": f"token {server['token']}"}, timeout=60)
+        for _ in range(150):  # the file is there a moment before the server answers
+            try:
+                names = {item["name"] for item in ask.get("api/contents").json()["content"]}
+                break
+            except httpx.TransportError:
+                time.sleep(0.2)
+        assert {"00_try_it.ipynb", "01_dataset.ipynb", "08_summary.ipynb"} <= names
+        assert ask.get("api/kernelspecs").json()["default"] == "python3"
+        kernel = ask.post("api/kernels", json={"name": "python3"}).json()
+        assert kernel["name"] == "python3"
+        assert ask.get("lab").status_code == 200
+    finally:
+        os.killpg(lab.pid, signal.SIGTERM)
+        lab.wait(timeout=60)
+
+
+def snippets() -> list[tuple[str, str, str]]:
+    """Return name, language and text of each fenced block after a line such as <!-- tested: extend-encoder -->."""
+    return re.findall(r"^<!-- tested: ([\w-]+) -->\n+```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("name", "language", "text"), snippets(), ids=[each[0] for each in snippets()])
+def test_snippets_of_the_readme_run(name, language, text, folders, monkeypatch):
+    """Python runs beside my-clip.safetensors, on my-photos; yaml holds a profile's keys; csv is a data set's names.csv."""
+    monkeypatch.chdir(folders)
+    if language == "python":
+        shutil.copy(MINI_WEIGHTS / "CLIP-mini-RN.safetensors", "my-clip.safetensors")
+        monkeypatch.setenv("DATA", str(write_photos(folders / "my-photos", per_class=8)))
+        found = {}
+        exec(compile(text, f"README.md, {name}", "exec"), found)  # noqa: S102 - our own README
+        if "overrides" in found:
+            read_profile("mini", found["overrides"])
+    elif language == "csv":
+        rows = pd.read_csv(StringIO(text))
+        for row in rows.itertuples():
+            (folders / "own" / row.folder).mkdir(parents=True)
+            draw("line", np.random.default_rng(0)).save(folders / "own" / row.folder / "1.png")
+        (folders / "own" / NAMES).write_text(text)
+        index = build_index(folders / "own", 64)
+        assert (index["status"] == "kept").all()
+        assert set(index["class"]) == {class_of(pose) for pose in rows["pose"]}
+    else:
+        pytest.fail(f"snippet {name}: no way to run {language}")

@@ -1,0 +1,110 @@
+"""A finished run and one picture: what it answers, where it looks, which training pictures are like it, what other words change."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from yogalib.dataset.cache import to_pixels
+from yogalib.dataset.images import FORMATS, open_image
+from yogalib.dataset.index import data_hash
+from yogalib.encoders import Encoder
+from yogalib.errors import BadInput
+from yogalib.predict import tuned_encoder
+from yogalib.prompts import class_names, class_prompts
+from yogalib.runs import Run, find_run
+from yogalib.study import Study
+from yogalib.zero_shot import classify, encode_images
+
+CHANNELS = 300  # that gScoreCAM asks, as the paper has it
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """A finished fine-tuning at hand. train, test : the rows that it learned from and was judged on."""
+
+    study: Study
+    run: Run
+    encoder: Encoder
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+    @classmethod
+    def open(cls, study: Study, run: str = "last") -> "Explorer":
+        """Open a run by its folder's name, or `last`.
+
+        Raises BadInput when there is none, or it was trained on other pictures than the study's first split holds.
+        """
+        found = find_run(run, study.paths.runs)
+        train, test = study.split(study.subset(study.profile.fine_tuning.subset))
+        if data_hash(train) != found.config.get("train"):
+            raise BadInput(
+                f"run '{run}' was not trained on the pictures of profile '{study.profile.name}': set `profile` to the one "
+                f"that made it (with its DATA=), or run 'make reproduce PROFILE={study.profile.name}' first"
+            )
+        return cls(study, found, tuned_encoder(found), train, test)
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """Unit features of the training pictures, (N, D)."""
+        pixels = self.study.pixels(self.train, self.encoder.resolution)
+        return encode_images(self.encoder, pixels, self.study.device).cpu().numpy()
+
+    def pictures(self) -> list[tuple[str, Path]]:
+        """Return one test picture of each pose: its label and its file."""
+        first = self.test.groupby("class").head(1)
+        files = [self.study.folder / path for path in first["path"]]
+        return sorted(
+            (f"{name}: {file.name}", file) for name, file in zip(class_names(first["class"]), files, strict=True)
+        )
+
+    def read(self, picture: Path | bytes) -> np.ndarray:
+        """Return a picture, a file or its content, as the encoder sees it: uint8 (R, R, 3). Raises BadInput when it is none."""
+        try:
+            image = open_image(BytesIO(picture) if isinstance(picture, bytes) else picture)
+        except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on bad bytes
+            raise BadInput(
+                f"not readable as a picture ({type(error).__name__}): choose a file of the kind {', '.join(FORMATS)}"
+            ) from None
+        return to_pixels(image, self.encoder.resolution, self.run.config["fit"])
+
+    def probabilities(self, pixels: np.ndarray, prompts: list | None = None) -> np.ndarray:
+        """Return the probability of each of the run's classes, (C,), for its own prompts or others, one per class."""
+        prompts = prompts or self.run.config["prompts"]
+        return classify(self.encoder, pixels[None], prompts, self.study.device)[0][0]
+
+    def best(self, pixels: np.ndarray, top: int = 5) -> pd.DataFrame:
+        """Return the most probable poses. Columns: pose (Sanskrit and English), probability."""
+        probabilities = self.probabilities(pixels)
+        places = np.argsort(-probabilities, kind="stable")[:top]
+        names = zip(*(class_names(self.run.classes[places], kind) for kind in ("sanskrit", "english")), strict=True)
+        poses = [f"{sanskrit} ({english})" for sanskrit, english in names]
+        return pd.DataFrame({"pose": poses, "probability": probabilities[places]})
+
+    def activation_map(self, pixels: np.ndarray) -> np.ndarray:
+        """Return gScoreCAM's map for the most probable pose, (R, R), 0 to 1 (Fig. 6)."""
+        from yogalib.cam import activation_maps
+
+        target = self.probabilities(pixels).argmax(keepdims=True)
+        return activation_maps(self.encoder, pixels[None], self.run.config["prompts"], target, CHANNELS)[0]
+
+    def nearest(self, pixels: np.ndarray, count: int = 8) -> pd.DataFrame:
+        """Return the training rows most like the picture, with the column cosine: that of the tuned encoder's image features."""
+        feature = encode_images(self.encoder, pixels[None], self.study.device).cpu().numpy()[0]
+        cosine = self.features @ feature
+        places = np.argsort(-cosine, kind="stable")[:count]
+        return self.train.iloc[places].assign(cosine=cosine[places])
+
+    def in_other_words(self, pixels: np.ndarray, template: str, names: str, top: int = 5) -> pd.DataFrame:
+        """Return the poses that either wording puts first. Columns: pose, the run's own prompt, this prompt (probabilities).
+
+        Raises BadInput for a template without <category>.
+        """
+        classes = self.run.classes
+        answers = [self.probabilities(pixels), self.probabilities(pixels, class_prompts(classes, template, names))]
+        table = pd.DataFrame(dict(zip(["the run's own prompt", "this prompt"], answers, strict=True)))
+        table.insert(0, "pose", class_names(classes))
+        return table.loc[np.argsort(-np.maximum(*answers), kind="stable")[:top]]
