@@ -17,8 +17,9 @@ import pandas as pd
 
 from yogalib.errors import BadInput
 from yogalib.paths import Paths, from_environment
-from yogalib.plan import Plan, Request, duration, planned_runs
+from yogalib.plan import Plan, Request, planned_runs
 from yogalib.profile import Profile
+from yogalib.progress import duration
 from yogalib.study import Study
 
 PER_GPU = 4  # runs at a time, at most: a few keep a GPU at work, more only wait for each other

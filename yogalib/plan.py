@@ -18,6 +18,7 @@ from yogalib.experiments import classes_of
 from yogalib.paper import load_paper
 from yogalib.paths import from_environment
 from yogalib.profile import FineTuning, Profile, Prompt, Targets
+from yogalib.progress import duration
 from yogalib.published import weights_of
 from yogalib.runs import run_id
 from yogalib.study import Study
@@ -267,14 +268,6 @@ def _line(name: str, runs: pd.DataFrame, paces: tuple[float, float]) -> str:
     here, there = (duration(runs["operations"].sum() / pace) for pace in paces)
     trained, answered = runs["trained"].sum(), runs["answered"].sum()
     return f"{name:<20}{len(runs):>6}{trained:>14,}{answered:>12,}{here:>10}{there:>12}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the unit that suits it."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _missing(plan: Plan) -> str:
