@@ -33,7 +33,7 @@ def run(*command: str, home: Path, **variables: str) -> subprocess.CompletedProc
     folders = {f"{name}_DIR": str(home / name.lower()) for name in ("DATA", "RUNS", "REPORTS", "WEIGHTS")}
     kept = {key: value for key, value in os.environ.items() if key not in ("DATA", "LISTS", "MAKEFLAGS", "MAKELEVEL")}
     environment = kept | folders | {"PY": sys.executable} | variables
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500, check=False)
 
 
 def make(*words: str, home: Path) -> subprocess.CompletedProcess:

@@ -28,7 +28,9 @@ class Experiments:
         config = self._config("zero_shot", opened, rows, prompt or settings.prompt, classes_of(rows))
 
         def make(folder: Path) -> None:
-            answers = classify(opened, self.on_device(rows, opened.resolution), config["prompts"], self.device)
+            # Yoga-82 decoded whole for each of nine encoders would take 34 GB
+            pictures = self.on_device(rows, opened.resolution, alone=encoder not in self.profile.tuned)
+            answers = classify(opened, pictures, config["prompts"], self.device)
             save_predictions(folder, rows, np.array(config["classes"]), *answers)
 
         return stored_run(self.paths.runs, config, make)

@@ -246,8 +246,9 @@ def describe(plan: Plan) -> list[str]:
     device = pick_device("auto", profile.fine_tuning.precision, profile.machine.threads)
     paces = pace(profile.fine_tuning, device), papers_pace()
     largest = runs.loc[runs["memory"].idxmax()]
-    sides = sorted({SHAPES[name.removesuffix(RANDOM)]["image_resolution"] for name in profile.encoders})
-    disk = sum(len(plan.subset("all")) * 3 * side**2 for side in sides)
+    asked = {name: "all" if name in profile.tuned else profile.zero_shot.subset for name in profile.encoders}
+    caches = {(SHAPES[name.removesuffix(RANDOM)]["image_resolution"], subset) for name, subset in asked.items()}
+    disk = sum(len(plan.subset(subset)) * 3 * side**2 for side, subset in caches)
     expected = "" if "width" in plan.index else ", as many as are to be expected: nothing was drawn or read"
     return [
         f"{profile.name}: {len(runs)} runs on {len(plan.subset('all')):,} images{expected}",
@@ -259,7 +260,7 @@ def describe(plan: Plan) -> list[str]:
         f"           a training step of {profile.fine_tuning.encoder} ({device.torch.type}, {profile.machine.threads} thread(s)).",
         f"           RTX A4000: {paces[1] / 1e12:.3g} T/s, the paper's 13.8 minutes (section 4.3).",
         f"memory     a training step takes at most {largest['memory'] / 1e9:.1f} GB in fp32 ({largest['model']}, batch {largest['batch']})",
-        f"disk       {disk / 1e9:.1f} GB of decoded pictures, {', '.join(map(str, sides))} pixels a side",
+        f"disk       {disk / 1e9:.1f} GB of decoded pictures, {', '.join(map(str, sorted({side for side, _ in caches})))} pixels a side",
         f"weights    {_missing(plan)}",
     ]
 

@@ -186,9 +186,14 @@ class Profile(_Strict):
     machine: Machine
 
     @property
+    def tuned(self) -> list[str]:
+        """The encoders that are fine-tuned, and so see all pictures."""
+        return list(dict.fromkeys([self.fine_tuning.encoder, *self.other_encoders]))
+
+    @property
     def encoders(self) -> list[str]:
         """All encoders that the study opens, each once."""
-        return list(dict.fromkeys([*self.zero_shot.encoders, self.fine_tuning.encoder, *self.other_encoders]))
+        return list(dict.fromkeys([*self.zero_shot.encoders, *self.tuned]))
 
 
 def profile_names() -> list[str]:

@@ -173,21 +173,24 @@ class Study(Experiments):
 
     def pixels(self, rows: pd.DataFrame, resolution: int) -> np.ndarray:
         """Return a copy of the rows' pictures, uint8 (N, R, R, 3), from the decoded cache."""
-        file, places = self._decoded(rows, resolution)
+        file, places = self._decoded(rows, resolution, self.subset("all"))
         return np.load(file, mmap_mode="r")[places]
 
-    def on_device(self, rows: pd.DataFrame, resolution: int):
-        """Return the rows' pictures for a network (yogalib.pictures.Pictures), without a copy."""
+    def on_device(self, rows: pd.DataFrame, resolution: int, alone: bool = False):
+        """Return the rows' pictures for a network (yogalib.pictures.Pictures), without a copy.
+
+        alone : decode these rows only, for an encoder that will be asked for no others.
+        """
         import torch
 
         from yogalib.pictures import Pictures, resident
 
-        file, places = self._decoded(rows, resolution)
+        file, places = self._decoded(rows, resolution, rows if alone else self.subset("all"))
         cache = resident(file, self.device.torch)
         return Pictures(cache, torch.from_numpy(places).to(cache.device))
 
-    def _decoded(self, rows: pd.DataFrame, resolution: int) -> tuple[Path, np.ndarray]:
-        kept = self.subset("all")
+    def _decoded(self, rows: pd.DataFrame, resolution: int, kept: pd.DataFrame) -> tuple[Path, np.ndarray]:
+        """Return the cache of the pictures `kept`, and the places of `rows` in it."""
         file = decoded_file(kept, self.folder, resolution, self.profile.data.fit, self.paths.data / "cache")
         return file, kept.index.get_indexer(rows.index)
 
