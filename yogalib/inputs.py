@@ -13,6 +13,7 @@ from yogalib.profile import Profile
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 PACKAGE = Path(__file__).parent
+KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css")
 # commands of their own: no page changes with them
 APART = ("__main__.py", "bench.py", "doctor.py", "plan.py", "pretrain.py", "progress.py", "download.py", "fetch.py")
 
@@ -57,8 +58,7 @@ def _code() -> list[bytes]:
     """Return all that the package holds and a page can depend on, and the lock; the profiles come by themselves."""
     parts = [(ROOT / "requirements.lock").read_bytes()]
     for path in sorted(PACKAGE.rglob("*")):
-        skipped = path.name in APART or path.suffix == ".md" or {"__pycache__", "profiles"} & set(path.parts)
-        if path.is_file() and not skipped:
+        if path.suffix in KINDS and path.name not in APART and path.parent.name != "profiles":
             parts.append(path.relative_to(PACKAGE).as_posix().encode())
             text = path.suffix == ".py"
             parts.append(code_alone(path.read_text(encoding="utf-8")).encode() if text else path.read_bytes())
