@@ -13,6 +13,7 @@ from yogalib.profile import Profile
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-9]_*.ipynb"))  # 00_* are tools, not pages
 PACKAGE = Path(__file__).parent
+KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css")
 # commands of their own: no page changes with them
 APART = (
     *("__main__.py", "bench.py", "naive.py", "side_by_side.py", "doctor.py", "executor.py", "plan.py", "progress.py"),
@@ -61,9 +62,7 @@ def _code() -> list[bytes]:
     """Return all that the package holds and a page can depend on, and the lock; the profiles come by themselves."""
     parts = [(ROOT / "requirements.lock").read_bytes()]
     for path in sorted(PACKAGE.rglob("*")):
-        within = set(path.relative_to(PACKAGE).parts)
-        skipped = path.name in APART or path.suffix == ".md" or {"__pycache__", "profiles"} & within
-        if path.is_file() and not skipped:
+        if path.suffix in KINDS and path.name not in APART and path.parent.name != "profiles":
             parts.append(path.relative_to(PACKAGE).as_posix().encode())
             text = path.suffix == ".py"
             parts.append(code_alone(path.read_text(encoding="utf-8")).encode() if text else path.read_bytes())
