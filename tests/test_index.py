@@ -217,3 +217,27 @@ def test_transparent_picture_is_laid_on_white_and_turned_upright(tmp_path):
 def test_two_worlds_of_one_seed_have_one_hash(tmp_path):
     hashes = {data_hash(build_index(write_photos(tmp_path / name), 64)) for name in ("a", "b")}
     assert len(hashes) == 1
+
+
+def test_names_csv_translates_folders_and_leaves_the_others_alone(photos):
+    (photos / "Tree_Pose_or_Vrksasana_").rename(photos / "वृक्षासन")
+    assert (build_index(photos, 64)["status"] == "unknown_class").sum() == 12
+    (photos / "names.csv").write_text("folder,pose\nवृक्षासन,Tree Pose\nno such folder,Bakasana\n", encoding="utf-8")
+    index = build_index(photos, 64)
+    assert (index["status"] == "kept").all()
+    assert len(index) == 36
+    assert index["class"].nunique() == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("folder,pose\na,Sitting on a chair\n", "'Sitting on a chair' is none of the 82 poses"),
+        ("name\na\n", "is not a CSV file with the columns folder and pose"),
+        ("", "is not a CSV file with the columns folder and pose"),
+    ],
+)
+def test_unusable_names_csv_is_refused_in_one_line(photos, text, message):
+    (photos / "names.csv").write_text(text)
+    with pytest.raises(BadInput, match=message):
+        build_index(photos, 64)

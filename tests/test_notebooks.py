@@ -1,14 +1,17 @@
 """The notebooks that are tools: they run without a person, and what the widgets do is what a person would see."""
 
+import base64
 import os
 import subprocess
 import sys
+from io import BytesIO
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, draw, run_interactively, write_photos
+from PIL import Image
 from test_reproduce import own_profile
 
 from yogalib.dataset.lists import PICKED
@@ -18,13 +21,11 @@ from yogalib.explore import Explorer
 from yogalib.study import Study
 from yogalib.taxonomy import load_taxonomy
 
-STATE = "application/vnd.jupyter.widget-state+json"
 
-
-def widget_outputs(book: nbformat.NotebookNode) -> list:
-    """What the notebook's Output widgets show."""
-    states = book.metadata["widgets"][STATE]["state"].values()
-    return [part for each in states if each["model_name"] == "OutputModel" for part in each["state"]["outputs"]]
+def widgets_of(book: nbformat.NotebookNode, model: str) -> list[dict]:
+    """Return the states of the notebook's widgets of one kind, each with its buffers."""
+    saved = book.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
+    return [each["state"] | {"buffers": each.get("buffers", [])} for each in saved if each["model_name"] == model]
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,15 @@ def finished(tmp_path_factory):
 
 def test_try_it_shows_a_first_answer_without_a_person(finished):
     book = run_interactively("00_try_it", {"profile": str(finished[1])}, TYPED_TEMPLATE)
-    shown = widget_outputs(book)
-    assert [part["output_type"] for part in shown] == ["display_data"] * 3 + ["error"]
-    assert all("image/png" in part["data"] for part in shown[:3])
-    # the last cell's template has no place for the pose: one line, and no traceback
-    assert shown[3]["traceback"] == ["yogalib: a prompt must contain <category>, such as 'Yoga pose <category>'"]
+    pictures = [base64.b64decode(image["buffers"][0]["data"]) for image in widgets_of(book, "ImageModel")]
+    assert len(pictures) == 4
+    assert all(min(Image.open(BytesIO(content)).size) > 100 for content in pictures)
+    # the last cell's template has no place for the pose
+    words = {each["value"] for each in widgets_of(book, "HTMLModel")}
+    assert words == {
+        "",
+        "<b>a prompt must contain &lt;category&gt;, such as &#x27;Yoga pose &lt;category&gt;&#x27;</b>",
+    }
     assert "uploaded: own.png" in book.cells[-1].outputs[-1]["text"]
 
 

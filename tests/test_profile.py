@@ -101,3 +101,20 @@ def test_several_templates_make_several_prompts_per_class_and_each_is_checked(tm
 
     with pytest.raises(BadInput, match="must contain <category>"):
         read_profile(changed(tmp_path, change))
+
+
+def test_own_syntax_stands_beside_the_papers_four_and_is_checked():
+    own = {"plain": {"template": "A photo of <category>", "names": "english"}}
+    small = read_profile("mini", {"small_runs.other_syntaxes": own}).small_runs
+    assert list(small.syntaxes) == [*SYNTAXES, "plain"]
+    assert small.syntaxes["plain"].names == "english"
+    with pytest.raises(BadInput, match="must contain <category>"):
+        read_profile("mini", {"small_runs.other_syntaxes": {"plain": own["plain"] | {"template": "A photo"}}})
+
+
+def test_profile_beside_the_project_is_found_from_the_notebooks_folder(monkeypatch, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "mine.yaml").write_text((FOLDER / "smoke.yaml").read_text())
+    monkeypatch.setattr("yogalib.profile.ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert read_profile("mine.yaml").name == "mine"

@@ -1,12 +1,15 @@
 """A finished run and one picture: what it answers, where it looks, which training pictures are like it, what other words change."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from yogalib.dataset.cache import to_pixels
 from yogalib.dataset.images import FORMATS, open_image
@@ -108,3 +111,29 @@ class Explorer:
         table = pd.DataFrame(dict(zip(["the run's own prompt", "this prompt"], answers, strict=True)))
         table.insert(0, "pose", class_names(classes))
         return table.loc[np.argsort(-np.maximum(*answers), kind="stable")[:top]]
+
+
+def live(draw: Callable[..., Figure], **controls):
+    """Return a widget that shows draw's figure, drawn anew whenever a control's value changes; a BadInput is shown in words.
+
+    ipywidgets' own interactive_output would do, but nbclient answers its Output widget with messages of its own, and with many of
+    them in a row a kernel sometimes waits for ever (nbclient 0.11, ipykernel 7): such a notebook can't run without a browser.
+    """
+    import ipywidgets as widgets
+    from matplotlib.pyplot import close
+
+    image, words = widgets.Image(format="png"), widgets.HTML()
+
+    def refresh(change=None) -> None:
+        try:
+            figure, packed = draw(**{name: control.value for name, control in controls.items()}), BytesIO()
+            figure.savefig(packed, format="png")
+            close(figure)
+            image.value, image.layout.display, words.value = packed.getvalue(), "", ""
+        except BadInput as error:
+            image.layout.display, words.value = "none", f"<b>{escape(str(error))}</b>"
+
+    for control in controls.values():
+        control.observe(refresh, "value")
+    refresh()
+    return widgets.VBox([words, image])
