@@ -134,13 +134,15 @@ def main() -> None:
             for number, path, url, kind in zip(numbers, links["path"], links["url"], kinds, strict=True)
         ]
         (lists / "all.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        start, busy = time.perf_counter(), time.process_time()
+        start, before = time.perf_counter(), time.process_time()
         rows = download(lists.parent, Path(work, "out"), LIMITS, arguments.workers)
-        wall, busy = time.perf_counter() - start, time.process_time() - busy
+        wall, own = time.perf_counter() - start, time.process_time() - before
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)  # the downloader's processes; the server has not ended yet
+    busy = own + ended.ru_utime + ended.ru_stime
     server.terminate()
     server.join()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    theirs = used.ru_utime + used.ru_stime
+    theirs = used.ru_utime + used.ru_stime - (busy - own)
     print(
         f"{len(rows):,} rows, {len(hosts):,} hosts, {wall:.1f} s: {len(rows) / wall:.0f} files a second, {arguments.workers} at a time"
     )

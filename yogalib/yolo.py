@@ -4,10 +4,7 @@ Run as `python -m yogalib.yolo job.json`; answers are left as .npy files in the 
 """
 
 import json
-import os
 import sys
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from torch import Tensor, nn
 
 from yogalib.benchmark import KEPT
 from yogalib.dataset.images import open_image
+from yogalib.orphans import end_with_parent
 
 BATCH = 256
 
@@ -45,18 +43,11 @@ class Classifier(nn.Module):
         return torch.stack([self.transform(open_image(Path(file))) for file in files]).to(self.device)
 
 
-def _end_with(parent: int) -> None:
-    """End when the process that asked for the job has died: nobody waits for the answer any more."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
 def _work(job: dict) -> None:
     """Do the job; this alone imports ultralytics."""
     from ultralytics import YOLO, settings
 
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     folder = Path(job["folder"])
     settings.update({"sync": False} | {f"{name}_dir": str(folder) for name in ("datasets", "weights", "runs")})
     torch.set_num_threads(job["threads"])

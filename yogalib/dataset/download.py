@@ -1,11 +1,16 @@
 """`python -m yogalib download`: Yoga-82 from its link lists, 28,450 URLs of 2020, a third of them dead."""
 
 import csv
+import io
+import os
 import shutil
+import signal
 import threading
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import Counter, defaultdict
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from multiprocessing import active_children, get_context
 from pathlib import Path, PurePosixPath
+from zlib import crc32
 
 import httpx
 import numpy as np
@@ -15,6 +20,7 @@ from tqdm import tqdm
 from yogalib.dataset.fetch import Fetcher, Limits, Refused
 from yogalib.dataset.images import judge
 from yogalib.dataset.lists import SPLIT_FILES, read_link_lists
+from yogalib.orphans import end_with_parent
 from yogalib.paper import load_paper
 from yogalib.paths import write_whole
 from yogalib.taxonomy import load_taxonomy
@@ -22,6 +28,7 @@ from yogalib.taxonomy import load_taxonomy
 JOURNAL = "download.csv"
 COLUMNS = ["path", "url", "status", "detail"]
 PER_HOST = 4  # connections to one host at a time
+WORTH_A_PROCESS = 500  # URLs: for fewer, to start one takes longer than to fetch them
 AT_RISK = 0.5  # of the paper's count of a class
 
 
@@ -44,11 +51,19 @@ class Journal:
         write_whole(self.file, lambda path: rows[COLUMNS].to_csv(path, index=False))
 
     def add(self, rows: list[tuple[str, str, str, str]]) -> None:
-        """Append rows."""
-        with self.lock, self.file.open("a", encoding="utf-8", newline="") as out:
-            csv.writer(out, lineterminator="\n").writerows(
-                [[" ".join(str(cell).split()) for cell in row] for row in rows]
-            )
+        """Append rows, in one write, so that those of other processes can't come between."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([[" ".join(str(cell).split()) for cell in row] for row in rows])
+        with self.lock, self.file.open("ab", buffering=0) as out:
+            out.write(text.getvalue().encode())
+
+    def since(self, place: int) -> tuple[list[list[str]], int]:
+        """Return the whole rows behind a place in the file, in bytes, and the place behind them."""
+        with self.file.open("rb") as file:
+            file.seek(place)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        return list(csv.reader(whole.decode().splitlines())), place + len(whole)
 
 
 def download(lists: Path, out: Path, limits: Limits, workers: int = 64, again: bool = False) -> pd.DataFrame:
@@ -80,10 +95,47 @@ def download(lists: Path, out: Path, limits: Limits, workers: int = 64, again: b
 
 
 def _fetch_all(groups: list[tuple[str, list[str]]], out: Path, journal: Journal, limits: Limits, workers: int) -> None:
-    fetcher, hosts = Fetcher(limits, workers), defaultdict(lambda: threading.Semaphore(PER_HOST))
+    """Fetch in as many processes as there are cores, for Python keeps each to one core; each host belongs to one of them."""
+    count = min(os.cpu_count(), 1 + len(groups) // WORTH_A_PROCESS)
+    parts = [[] for _ in range(count)]
+    for url, paths in groups:
+        parts[crc32(_host_of(url).encode()) % count].append((url, paths))
+    pool = ProcessPoolExecutor(count, get_context("spawn"), _alone) if count > 1 else ThreadPoolExecutor(1)
+    with pool, tqdm(total=sum(len(paths) for _, paths in groups), desc="download", unit="file", mininterval=1) as bar:
+        jobs = [pool.submit(_fetch_part, part, out, journal.file, limits, max(1, workers // count)) for part in parts]
+        try:
+            _tell(jobs, journal, bar)
+        except KeyboardInterrupt:  # the pool would wait for its processes
+            for process in active_children():
+                process.terminate()
+            raise
+        for job in jobs:
+            job.result()
+
+
+def _alone() -> None:
+    """Leave Ctrl-C to the parent process, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+def _tell(jobs: list[Future], journal: Journal, bar: tqdm) -> None:
+    """Show what the journal says, until all jobs are done."""
+    counts, place, left = Counter(), journal.file.stat().st_size, jobs
+    while left:
+        left = wait(jobs, timeout=1).not_done
+        rows, place = journal.since(place)
+        counts.update(row[2] for row in rows)
+        bar.set_postfix_str(", ".join(f"{status} {count}" for status, count in counts.most_common(4)), refresh=False)
+        bar.update(len(rows))
+
+
+def _fetch_part(groups: list[tuple[str, list[str]]], out: Path, file: Path, limits: Limits, workers: int) -> None:
+    fetcher, journal = Fetcher(limits, workers), Journal(file)
+    hosts = defaultdict(lambda: threading.Semaphore(PER_HOST))
     lost: dict[str, Refused] = {}  # hosts that are not there need not be asked again
 
-    def work(url: str, paths: list[str]) -> str:
+    def work(url: str, paths: list[str]) -> None:
         host = _host_of(url)
         with hosts[host]:
             try:
@@ -96,18 +148,10 @@ def _fetch_all(groups: list[tuple[str, list[str]]], out: Path, journal: Journal,
                 if status in ("no_host", "no_connection") and detail.startswith(host):
                     lost[host] = refused
         journal.add([(path, url, *(("bad_path", path) if not _is_safe(path) else (status, detail))) for path in paths])
-        return status
 
-    counts: dict[str, int] = defaultdict(int)
-    with (
-        ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(groups), desc="download", unit="file", mininterval=1) as bar,
-    ):
+    with ThreadPoolExecutor(workers) as pool:
         for future in as_completed([pool.submit(work, url, paths) for url, paths in groups]):
-            counts[future.result()] += 1
-            bar.update()
-            most = sorted(counts.items(), key=lambda item: -item[1])[:4]
-            bar.set_postfix_str(", ".join(f"{status} {count}" for status, count in most), refresh=False)
+            future.result()
 
 
 def _host_of(url: str) -> str:
