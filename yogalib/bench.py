@@ -10,6 +10,7 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -289,8 +290,11 @@ def main(save: Path | None = None) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench.open(device, SIZES[device.torch.type], Path(folder))
-        rows = [row for make in (decode_rows, step_rows, tuning_rows) for row in make(bench)]
-        rows += [row for name in bench.sizes.answers for row in answer_rows(bench, name)] + [flow_row(bench)]
-    print("\n".join(table(rows)))
+        answers = [partial(answer_rows, name=name) for name in bench.sizes.answers]
+        print(table([])[0], flush=True)
+        rows = []
+        for make in (decode_rows, step_rows, tuning_rows, *answers, lambda bench: [flow_row(bench)]):
+            rows += (made := make(bench))
+            print("\n".join(table(made)[1:]), flush=True)
     if save is not None:
         keep(rows, processor, save)
