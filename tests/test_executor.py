@@ -134,6 +134,7 @@ def start_ray(*words: str, environment: dict) -> bool:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--object-store-memory=100000000"]
     words = (*words, "--include-log-monitor=false")
     done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or "timed out during startup" in done.stdout + done.stderr, done.stdout + done.stderr
     return done.returncode == 0
 
 
@@ -166,7 +167,7 @@ def two_nodes():
         folder, port = Path("/tmp") / f"ray-{secrets.token_hex(3)}", 20000 + secrets.randbelow(9000)
         head = ("--head", f"--port={port}", "--node-ip-address=127.0.0.1", f"--temp-dir={folder}")
         try:
-            if start_ray(*head, "--include-dashboard=false", environment=alone) and start_ray(
+            if start_ray(*head, "--include-dashboard=false", "--no-monitor", environment=alone) and start_ray(
                 f"--address=127.0.0.1:{port}", environment=alone
             ):
                 yield folder, alone | {"RAY_ADDRESS": f"127.0.0.1:{port}", "EXECUTOR": "ray"}
