@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from yogalib.dataset.images import open_image
 from yogalib.dataset.lists import PICKED
-from yogalib.dataset.near import twins_of
+from yogalib.dataset.near import find_twins
 from yogalib.dataset.subsets import read_list
 from yogalib.errors import BadInput
 from yogalib.metrics import wilson
@@ -42,7 +42,7 @@ class Score:
 SCORES = {
     "side": Score("size: shorter side of the file in pixels", least=64),
     "busy": Score("background: share of edge pixels in the outer eighth of the picture", most=0.25),
-    "lettering": Score("posters: share of the picture under wide, low rows of fine strokes, as text is", most=0.01),
+    "text": Score("posters: share of the picture under lines of text (images.text_share)", most=0.01),
     "tones": Score("sketches and silhouettes have few colours: bits of colour in the picture's middle", least=3.0),
     "skin": Score("somebody is there: share of skin-coloured pixels (Chai and Ngan 1999); 0 in grey pictures", least=0.01),
     "one_piece": Score("one person: share of the largest connected piece in what differs from the border", least=0.2),
@@ -51,7 +51,7 @@ SCORES = {
 
 
 def content_scores(pixels: np.ndarray) -> dict[str, float]:
-    """Return what the content of one picture, uint8 (height, width, 3), scores: busy, lettering, tones, skin and one_piece."""
+    """Return what the content of one picture, uint8 (height, width, 3), scores: busy, tones, skin and one_piece."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     outer = np.ones(grey.shape, bool)
@@ -60,7 +60,6 @@ def content_scores(pixels: np.ndarray) -> dict[str, float]:
     shares = np.unique(_coarse(middle), return_counts=True)[1] / middle[..., 0].size
     return {
         "busy": float((cv2.Canny(grey, 60, 150) > 0)[outer].mean()),
-        "lettering": _lettering(grey),
         "tones": float(-(shares * np.log2(shares)).sum()),
         "skin": float((cv2.inRange(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb), (0, 133, 77), (255, 173, 127)) > 0).mean()),
         "one_piece": _largest_piece(_coarse(cv2.medianBlur(pixels, 5)), outer),
@@ -71,15 +70,6 @@ def _coarse(pixels: np.ndarray) -> np.ndarray:
     """Return the number of each pixel's cell in L*a*b*, 16 cells a side."""
     lab = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2LAB).astype(int) // 16
     return lab @ [1, 16, 256]
-
-
-def _lettering(grey: np.ndarray) -> float:
-    square, flat = (cv2.getStructuringElement(cv2.MORPH_RECT, size) for size in ((7, 7), (9, 1)))
-    fine = np.maximum(*(cv2.morphologyEx(grey, kind, square) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)))
-    rows = cv2.morphologyEx((fine > 40).astype(np.uint8), cv2.MORPH_CLOSE, flat)  # letters joined sideways
-    width, height, area = cv2.connectedComponentsWithStats(rows)[2][1:, 2:].T
-    text = (width > 2 * height) & (height >= 5) & (height <= grey.shape[0] // 4) & (area > 0.6 * width * height)
-    return float(area[text].sum() / grey.size)
 
 
 def _largest_piece(colours: np.ndarray, outer: np.ndarray) -> float:
@@ -102,8 +92,9 @@ def measure(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         work = tqdm(pool.map(one, rows["path"]), total=len(rows), desc="measure", unit="image", mininterval=10, delay=2)
         scores = pd.DataFrame(list(work), index=rows.index)
-    scores["side"] = rows[["width", "height"]].min(axis=1)
-    scores["twin"] = [int(twins_of(rows[place : place + 1], rows[:place])[0]) for place in range(len(rows))]
+    scores["side"], scores["text"] = rows[["width", "height"]].min(axis=1), rows["text"]
+    twins = find_twins(rows, None, lambda ours, others: np.zeros(len(ours)))  # the sure ones will do
+    scores["twin"] = rows["path"].isin(twins["path_b"]).astype(int)
     return scores[list(SCORES)]
 
 
