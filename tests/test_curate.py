@@ -97,6 +97,8 @@ def test_nothing_is_written_before_the_first_decision_and_everything_after_each(
     assert curation.press(place, "<") == 0
     curation.press(0, "k")
     assert pd.read_csv(curation.file)["decision"].tolist() == ["keep"] * 18
+    assert curation.caption(0).startswith("1 of 18 decided; Bow_Pose_or_Dhanurasana_/0.png")
+    assert curation.png(0, six[0]).startswith(b"\x89PNG")
 
 
 def test_reopened_list_goes_on_where_the_person_stopped(six, tmp_path):

@@ -122,7 +122,7 @@ def live(draw: Callable[..., Figure], **controls):
     import ipywidgets as widgets
     from matplotlib.pyplot import close
 
-    image, words = widgets.Image(format="png"), widgets.HTML()
+    image, words = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.HTML()
 
     def refresh(change=None) -> None:
         try:

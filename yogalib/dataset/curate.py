@@ -179,12 +179,13 @@ class Curation:
         return packed.getvalue()
 
     def caption(self, place: int) -> str:
-        """Return what stands above a picture, in HTML: its place, file, pose, decision, and what speaks against it."""
+        """Return what stands above a picture, in HTML: how many are decided, its file, pose, decision, and what speaks against it."""
+        decided = (self.table["by"] == "person").sum()
         row = self.table.loc[place]
         (pose,) = class_names(np.array([row["class"]]))
         against = f"; against it: {row['why']}" if row["why"] else ""
         return (
-            f"{place + 1} of {len(self.table)}, {escape(row['path'])}<br><b>{pose}</b>: "
+            f"{decided} of {len(self.table)} decided; {escape(row['path'])}<br><b>{pose}</b>: "
             f"<b>{row['decision']}</b> by {row['by']}{against}"
         )
 
