@@ -1,5 +1,6 @@
 """Paths that do the same work, measured in turns, and the table of their ratios."""
 
+import gc
 import json
 import os
 import platform
@@ -60,6 +61,7 @@ def take_turns(paths: dict[str, Callable[[], object]], repeats: int, warm_up: in
 
 def peak(work: Callable[[], object]) -> float:
     """Return by how many GB memory grows at most while something is done; NaN where the machine does not tell."""
+    gc.collect()  # garbage that goes while the work is done would hide what it takes
     before, meter = Meter().read()["peak_memory"], Meter()
     work()
     return np.nan if before is None else (meter.read()["peak_memory"] - before) / 1e9
