@@ -76,7 +76,7 @@ def test_wrong_executor_is_said_before_any_work(tiny, monkeypatch, capsys):
 def test_nobody_at_ray_address_is_said_at_once():
     with pytest.raises(BadInput, match="no cluster at RAY_ADDRESS=127.0.0.1:9 "):
         executor._knock("127.0.0.1:9")
-    executor._knock("")
+    executor._knock("local")
     executor._knock("auto")
 
 

@@ -136,14 +136,17 @@ def _on_ray(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[int, Outcome]]:
 
 
 def _connect(plan: Plan):
-    """Return ray, connected: to RAY_ADDRESS, or else the cluster that was started on this machine, or else one of its own.
+    """Return ray, connected: to the cluster at RAY_ADDRESS, or else to a Ray of this machine's own, started for the while.
 
     Workers get this process's folders, and its number of threads for linear algebra, on which the last bits depend.
     Raises BadInput when Ray can't be reached or started.
     """
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # else a run too large for its node is tried for ever
-    _knock(os.environ.get("RAY_ADDRESS", ""))
+    address = (
+        os.environ.get("RAY_ADDRESS") or "local"
+    )  # left to itself, Ray would look for a cluster that may be long gone
+    _knock(address)
     import ray
 
     profile, paths = plan.profile, plan.paths
@@ -155,7 +158,7 @@ def _connect(plan: Plan):
     variables["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
     try:
-        ray.init(runtime_env={"env_vars": variables}, **quiet)
+        ray.init(address, runtime_env={"env_vars": variables}, **quiet)
     except Exception as error:  # noqa: BLE001 - Ray raises its own, ConnectionError, RuntimeError or plain Exception
         said = str(error).splitlines()[0]
         raise BadInput(f"EXECUTOR=ray: {said} Try again when this machine is less busy, or see /tmp/ray") from None
@@ -165,7 +168,7 @@ def _connect(plan: Plan):
 def _knock(address: str) -> None:
     """Raise BadInput when nobody listens at host:port; Ray itself would go on trying for many minutes."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():  # none given, or one of Ray's own words
+    if not host or not port.isdigit():  # one of Ray's own words
         return
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
