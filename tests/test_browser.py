@@ -98,7 +98,8 @@ def test_contents_lead_to_their_headings(opened):
         assert entries.count() == page.locator("main h2, main h3").count() > 0, name
         for entry in (entries.first, entries.last):
             entry.click()
-            heading = page.locator(f"[id='{unquote(page.url.partition('#')[2])}']")
+            place = unquote(page.url.partition("#")[2])
+            heading = page.locator(f'[id="{place}"]')
             assert 0 <= heading.evaluate("e => e.getBoundingClientRect().top") < 900, name
 
 

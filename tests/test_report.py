@@ -93,6 +93,11 @@ def test_table_is_escaped_and_sets_numbers_to_the_right():
     assert "<b>Table 5.</b>" in told
 
 
+def test_table_without_a_row_is_shown_too():
+    empty = pd.DataFrame({"true": [], "mistakes": []})  # a model may make none
+    assert "mistakes</th>" in table_figure("table_confused", printed(empty), "Mistakes.")
+
+
 def test_captions_spell_names_of_code_as_people_do():
     assert plain("subset subset_ii, less “image_of_a_person”") == "Subset II, less “image of a person”"
 

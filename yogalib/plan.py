@@ -191,6 +191,7 @@ def _frugality(plan: Plan) -> None:
 
 
 def _benchmark(plan: Plan) -> None:
+    plan.fine_tune_splits()
     for seed in plan.split_seeds(plan.profile.yolo.repeats):
         plan.yolo(seed, keep_weights=seed == plan.profile.split.seed)
         plan.linear(seed)

@@ -114,7 +114,7 @@ def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", f
     for place, column in enumerate(words):
         if all(map(_is_figure, words[column])):
             styles.append({"selector": f".col{place}", "props": "text-align: right"})
-        short = words[column].str.len().max() <= 24  # names with hyphens, numbers with units: kept whole
+        short = max(map(len, words[column]), default=0) <= 24  # names with hyphens, numbers with units: kept whole
         styles.append({"selector": f"td.col{place}", "props": "white-space: nowrap" if short else "min-width: 11rem"})
     styler = Styler(words, uuid=name, cell_ids=False).hide(axis="index")
     styler = styler.format(escape="html").format_index(escape="html", axis=1)
