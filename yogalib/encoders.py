@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from yogalib.checkpoints import import_clip, read_weights
@@ -144,8 +145,14 @@ def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     if file is None:
         shape = name.removesuffix(RANDOM)
         return Encoder(name, fresh_clip(shape, seed).eval(), _hash_of(repr(SHAPES[shape]).encode(), str(seed).encode()))
-    state, digest = read_weights(file, weights, published(name).sha256 if name in OPENAI else None)
+    changed = file.stat().st_mtime_ns
+    state, digest = _last_read(file, weights, published(name).sha256 if name in OPENAI else None, changed)
     return Encoder(name, build_clip(state, file), digest[:16])
+
+
+@lru_cache(maxsize=1)  # a notebook opens one encoder for each of its runs, stored ones too: a third of a gigabyte each time
+def _last_read(file: Path, weights: Path, sha256: str | None, changed: int) -> tuple[dict, str]:
+    return read_weights(file, weights, sha256)
 
 
 def fresh_clip(name: str, seed: int):
