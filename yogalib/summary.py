@@ -85,7 +85,8 @@ def claims_table(build: Path, profile: Profile, headline: bool = False) -> pd.Da
         interval = "" if entry["low"] is None else f"{_bare(entry, 'low')} to {_bare(entry, 'high')}"
         ours, n = with_unit(entry["ours"], entry["unit"]) or NOTHING, number(entry["n"])
         where = known[entry["id"]]["where"]
-        rows.append((entry["what"], where, _printed(entry), ours, interval, n, entry["verdict"], entry["why"]))
+        verdict = "" if entry["ours"] is None else entry["verdict"]
+        rows.append((entry["what"], where, _printed(entry), ours, interval, n, verdict, entry["why"]))
     table = pd.DataFrame(rows, columns=["what", "where", "paper", "ours", INTERVAL, "n", "verdict", "why"])
     return table.drop(columns=["verdict", "why"] if profile.not_comparable else ["why"] if headline else [])
 
@@ -189,7 +190,8 @@ def beside(name: str, table: pd.DataFrame, entries: list[dict], verdict: bool) -
     words = pd.concat([words, alone], ignore_index=True).fillna("")
     found += [each for _, each in there.values()]
     words.insert(place, "paper, %", [_papers(each, spreads) for each in found])
-    return words.assign(verdict=[each["verdict"] if each else "" for each in found]) if verdict else words
+    judged = [each["verdict"] if each and each["ours"] is not None else "" for each in found]
+    return words.assign(verdict=judged) if verdict else words
 
 
 def _of(name: str, entries: list[dict]) -> list[dict]:
