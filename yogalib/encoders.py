@@ -150,7 +150,9 @@ def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     return Encoder(name, build_clip(state, file), digest[:16])
 
 
-@lru_cache(maxsize=1)  # a notebook opens one encoder for each of its runs, stored ones too: a third of a gigabyte each time
+@lru_cache(
+    maxsize=1
+)  # a notebook opens one encoder for each of its runs, stored ones too: a third of a gigabyte each time
 def _last_read(file: Path, weights: Path, sha256: str | None, changed: int) -> tuple[dict, str]:
     return read_weights(file, weights, sha256)
 

@@ -300,10 +300,10 @@ def sheet(pixels: np.ndarray) -> Figure:
 def flowchart(boxes: dict[str, tuple[float, float]], arrows: list[tuple[str, str]]) -> Figure:
     """Draw boxes with arrows between them. boxes : text to column and row, counted from the top left."""
     columns, rows = (1 + max(place[axis] for place in boxes.values()) for axis in (0, 1))
-    figure, axis = plt.subplots(figsize=(1.9 * columns, 1.05 * rows))
+    figure, axis = plt.subplots(figsize=(1.9 * columns, 0.95 * rows))
     box = {"boxstyle": "round,pad=0.5", "facecolor": "#eef4f9", "edgecolor": COLOURS[0]}
     drawn = {
-        text: axis.text(x, y, text, ha="center", va="center", fontsize=7, bbox=box, zorder=2)
+        text: axis.text(x, y, text, ha="center", va="center", fontsize=9, bbox=box, zorder=2)
         for text, (x, y) in boxes.items()
     }
     for start, end in arrows:
