@@ -225,7 +225,7 @@ def test_headlines_and_contents_name_what_there_is():
 def test_figure_of_photographs_weighs_little_and_keeps_its_shape(tmp_path):
     import matplotlib.pyplot as plt
 
-    from yogalib.figures import picture_grid
+    from yogalib.galleries import picture_grid
 
     noise = np.random.default_rng(0).normal(128, 30, (8, 96, 96, 3)).clip(0, 255).astype("uint8")
     figure = picture_grid(list(noise), ["pose"] * 8)

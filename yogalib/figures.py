@@ -58,18 +58,6 @@ def class_distribution(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8) -> Figure:
-    """Draw pictures (R, R, 3) in rows, each under its title."""
-    rows = -(-len(pictures) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.3 * columns, 1.6 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
-        axis.imshow(picture)
-        axis.set_title(fill(title, 18), fontsize=7)
-    return figure
-
-
 def learning_curve(
     history: pd.DataFrame, n: int, chance: float, part: str = "test", loss: str = "contrastive"
 ) -> Figure:
@@ -222,27 +210,6 @@ def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
-def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str]) -> Figure:
-    """Draw Fig. 6: one picture a column, below it each kind of map laid over it.
-
-    pictures : uint8 (N, R, R, 3). maps : name to (N, R, R), 0 to 1.
-    """
-    size = 1.35 * len(pictures), 1.45 * (1 + len(maps))
-    figure, axes = plt.subplots(1 + len(maps), len(pictures), figsize=size, squeeze=False)
-    for column, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
-        axes[0, column].imshow(picture)
-        axes[0, column].set_title(fill(title, 16), fontsize=7)
-        for row, part in enumerate(maps.values(), start=1):
-            axes[row, column].imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=255)
-            axes[row, column].imshow(part[column], cmap="inferno", alpha=0.6, vmin=0, vmax=1)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-        axis.grid(visible=False)
-    for row, name in enumerate(["picture", *maps]):
-        axes[row, 0].set_ylabel(fill(name, 14), fontsize=7, rotation=0, ha="right", va="center")
-    return figure
-
-
 def grid_map(table: pd.DataFrame) -> Figure:
     """Draw Tables 6 and 7 as a map, learning rate by weight decay. Columns as tables.small_table."""
     shape = {"index": "weight_decay", "columns": "learning_rate"}
@@ -289,14 +256,6 @@ def size_curve(table: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
-def sheet(pixels: np.ndarray) -> Figure:
-    """Show a contact sheet, uint8 (H, W, 3), pixel for pixel."""
-    figure, axis = plt.subplots(figsize=(pixels.shape[1] / 150, pixels.shape[0] / 150))
-    axis.imshow(pixels)
-    axis.axis("off")
-    return figure
-
-
 def flowchart(boxes: dict[str, tuple[float, float]], arrows: list[tuple[str, str]]) -> Figure:
     """Draw boxes with arrows between them. boxes : text to column and row, counted from the top left."""
     columns, rows = (1 + max(place[axis] for place in boxes.values()) for axis in (0, 1))
@@ -312,6 +271,22 @@ def flowchart(boxes: dict[str, tuple[float, float]], arrows: list[tuple[str, str
         axis.annotate("", boxes[end], boxes[start], arrowprops=style, zorder=1)
     axis.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.5, -0.5))
     axis.axis("off")
+    return figure
+
+
+def beside_paper(table: pd.DataFrame) -> Figure:
+    """Draw accuracies with their intervals beside the paper's. Columns: what, paper, ours, low, high (percent)."""
+    figure, axis = plt.subplots(figsize=(9, 0.27 * len(table) + 1))
+    spread = [table["ours"] - table["low"], table["high"] - table["ours"]]
+    axis.errorbar(
+        table["ours"], table["what"], xerr=spread, fmt="o", markersize=4, capsize=2, label="ours, 95 % interval"
+    )
+    axis.plot(table["paper"], table["what"], "D", color=COLOURS[5], markerfacecolor="white", label="the paper")
+    axis.tick_params(axis="y", labelsize=8)
+    axis.set_ylim(len(table) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+    axis.set(xlabel="top-1 or top-5, %", xlim=(0, 102))
     return figure
 
 

@@ -91,6 +91,17 @@ def claims_table(build: Path, profile: Profile, headline: bool = False) -> pd.Da
     return table.drop(columns=["verdict", "why"] if profile.not_comparable else ["why"] if headline else [])
 
 
+def shares_beside(build: Path, profile: Profile) -> pd.DataFrame:
+    """Return the accuracies of Tables 5, 8, 9 and 11 for figures.beside_paper. Columns: what, paper, ours, low, high (percent)."""
+    shown = [
+        {"what": f"{entry['what'].rpartition(', ')[0] or entry['what']} ({title_of(entry['id'].partition('.')[0])})"}
+        | {key: entry[key] for key in ("paper", "ours", "low", "high")}
+        for entry in claims(build, profile)
+        if entry["id"].startswith(("table_05", "table_08", "table_09", "table_11")) and entry["low"] is not None
+    ]
+    return pd.DataFrame(shown, columns=["what", "paper", "ours", "low", "high"])
+
+
 def _printed(entry: dict) -> str:
     """Return the paper's number as the paper has it, with its unit."""
     return f"{entry['paper']:,g} {entry['unit'].replace('x', '×')}"
