@@ -127,7 +127,7 @@ def test_accuracy_with_and_without_twins_adds_up(labelled):
 
 
 def test_audit_finds_the_planted_twins_of_a_drawn_world(folders):
-    study = Study.open("smoke", {"data.synthetic.images": 240, "data.synthetic.classes": None})
+    study = Study.open("smoke", {"data.synthetic.images": 500})
     planted = planted_twins(study.folder)
     (row,) = recovered(study.twins, planted).itertuples()
     assert row.planted >= 8

@@ -297,3 +297,17 @@ def test_ensemble_is_the_direction_of_the_mean_feature():
     for row, pair in zip(several, single.split(2), strict=True):
         mean = pair.mean(0)
         assert torch.allclose(row, mean / mean.norm(), atol=1e-6)
+
+
+def test_recording_that_fails_costs_a_warning_and_no_step(monkeypatch):
+    taken = []
+    graphed = Graphed(lambda number: taken.append(number.item()))
+    monkeypatch.setattr(Graphed, "_aside", lambda self, *inputs: self.step(*inputs))
+
+    def refuse(self, *inputs):
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(Graphed, "_record", refuse)
+    with pytest.warns(UserWarning, match="no CUDA graph, so slower: operation not permitted when stream is capturing$"):
+        list(map(graphed, torch.arange(6)))
+    assert taken == list(range(6))

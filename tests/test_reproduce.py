@@ -268,6 +268,7 @@ def test_second_reproduce_does_nothing_and_says_so(reproduced):
     assert {path: path.stat().st_mtime_ns for path in (home / "reports").rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_two_runs_with_one_seed_give_the_same_numbers(reproduced):
     home, words, _ = reproduced
     report = home / "reports" / "tiny" / "summary.json"

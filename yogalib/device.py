@@ -1,5 +1,7 @@
 """Device and precision, decided once and passed as one object."""
 
+import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,22 +37,27 @@ class Graphed:
 
     The first calls run as they are, since libraries must be loaded before recording; so do inputs of other shapes than the
     first (an epoch's last batch). What the function does beside its answer, such as to weights, is done by the replay too.
-    The answer is overwritten by the next call.
+    The answer is overwritten by the next call. Where a recording fails, the function goes on as it is, with a warning.
     """
 
     WARM_UP = 3
 
     def __init__(self, step: Callable):
-        self.step, self.calls, self.shapes, self.graph = step, 0, None, None
+        self.step, self.calls, self.shapes, self.graph, self.warm_up = step, 0, None, None, self.WARM_UP
 
     def __call__(self, *inputs: Tensor):
         """Return what the function returns."""
         self.calls, shapes = self.calls + 1, [each.shape for each in inputs]
         self.shapes = self.shapes or shapes
-        if self.calls <= self.WARM_UP or shapes != self.shapes:
+        if self.calls <= self.warm_up or shapes != self.shapes:
             return self._aside(*inputs)
         if self.graph is None:
-            self._record(*inputs)
+            try:
+                self._record(*inputs)
+            except RuntimeError as error:  # an operation or a driver that can't be recorded must not cost the study
+                warnings.warn(f"no CUDA graph, so slower: {str(error).splitlines()[0]}", stacklevel=2)
+                self.warm_up, self.graph = math.inf, None
+                return self._aside(*inputs)
         for held, given in zip(self.held, inputs, strict=True):
             held.copy_(given)
         self.graph.replay()
