@@ -64,7 +64,7 @@ $(PAGES): $(BUILD)/%.html: $(BUILD)/%.inputs
 $(BUILD)/%.inputs: ;
 
 test: $(SETUP)  ## run the tests
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -m "not slow" --numprocesses=auto --dist=loadfile
 
 test-full: $(SETUP)  ## run the tests, the slow ones too
 	@$(PY) -m pytest
