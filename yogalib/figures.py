@@ -256,20 +256,31 @@ def size_curve(table: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
-def flowchart(boxes: dict[str, tuple[float, float]], arrows: list[tuple[str, str]]) -> Figure:
-    """Draw boxes with arrows between them. boxes : text to column and row, counted from the top left."""
-    columns, rows = (1 + max(place[axis] for place in boxes.values()) for axis in (0, 1))
-    figure, axis = plt.subplots(figsize=(1.9 * columns, 0.95 * rows))
+def procedure(pictures: int) -> Figure:
+    """Draw Fig. 3: the steps of the study, each with the number of its notebook. pictures : of all poses."""
+    boxes = {  # column and row
+        f"all poses (01)\n{pictures:,} pictures": (0, 0),
+        "six poses,\nSubsets I and II (01)": (0, 1),
+        "zero-shot:\nwhich encoder? (02)": (1, 1),
+        "which syntax? (03)": (2, 1),
+        "learning rate,\nweight decay (04)": (3, 1),
+        "fine-tuning\non all poses (05)": (3, 0),
+        "how few pictures\nwill do? (06)": (4, 1),
+        "against YOLOv8 (07)": (4, 0),
+    }
+    whole, six, zero, syntax, pair, tuning, few, yolo = boxes
+    arrows = [(whole, six), (six, zero), (zero, syntax), (syntax, pair), (pair, tuning), (whole, tuning)]
+    figure, axis = plt.subplots(figsize=(9.5, 1.9))
     box = {"boxstyle": "round,pad=0.5", "facecolor": "#eef4f9", "edgecolor": COLOURS[0]}
     drawn = {
-        text: axis.text(x, y, text, ha="center", va="center", fontsize=9, bbox=box, zorder=2)
-        for text, (x, y) in boxes.items()
+        text: axis.text(*place, text, ha="center", va="center", fontsize=9, bbox=box, zorder=2)
+        for text, place in boxes.items()
     }
-    for start, end in arrows:
+    for start, end in [*arrows, (pair, few), (tuning, yolo)]:
         ends = {"patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
         style = {"arrowstyle": "->", "color": "#555", "shrinkA": 2, "shrinkB": 2} | ends
         axis.annotate("", boxes[end], boxes[start], arrowprops=style, zorder=1)
-    axis.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.5, -0.5))
+    axis.set(xlim=(-0.6, 4.6), ylim=(1.5, -0.5))
     axis.axis("off")
     return figure
 
