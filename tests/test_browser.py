@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from yogalib.paper import load_paper
+from yogalib.facts.paper import load_paper
 from yogalib.paths import from_environment
 
 REPORT = from_environment("REPORTS_DIR", "reports") / "mini"

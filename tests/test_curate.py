@@ -15,7 +15,7 @@ from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import PICKED
 from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
-from yogalib.taxonomy import load_taxonomy
+from yogalib.facts.taxonomy import load_taxonomy
 
 GOOD = {"side": 300, "busy": 0.0, "text": 0.0, "tones": 5.0, "skin": 0.2, "one_piece": 1.0, "twin": 0}
 

@@ -124,7 +124,7 @@ def test_unknown_and_missing_encoders_are_named(tmp_path, monkeypatch):
 
 def test_long_prompts_are_cut_and_short_ones_kept_whole(tmp_path):
     encoder = open_encoder("CLIP-mini-RN-random", tmp_path)
-    from yogalib.prompts import class_prompts
+    from yogalib.facts.prompts import class_prompts
 
     longest = class_prompts(range(82), "Image of a person doing the yoga pose <category>")
     end = 49407

@@ -15,7 +15,7 @@ from yogalib.dataset.index import build_index, data_hash, refresh_index
 from yogalib.dataset.lists import read_link_lists, read_split_lists
 from yogalib.encoders import import_clip
 from yogalib.errors import BadInput
-from yogalib.taxonomy import class_of
+from yogalib.facts.taxonomy import class_of
 
 TREE, BOUND_ANGLE, WARRIOR = POSES
 

@@ -18,8 +18,8 @@ from yogalib.dataset.lists import PICKED
 from yogalib.dataset.subsets import POSES as SIX
 from yogalib.errors import BadInput
 from yogalib.explore import Explorer
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.study import Study
-from yogalib.taxonomy import load_taxonomy
 
 
 def widgets_of(book: nbformat.NotebookNode, model: str) -> list[dict]:

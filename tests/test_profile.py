@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from yogalib.errors import BadInput
+from yogalib.facts.prompts import SYNTAXES, class_prompts
 from yogalib.profile import FOLDER, profile_names, read_profile
-from yogalib.prompts import SYNTAXES, class_prompts
 
 
 def changed(tmp_path, change) -> str:

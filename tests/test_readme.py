@@ -21,8 +21,8 @@ from yogalib.__main__ import _parser, main
 from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import NAMES
 from yogalib.encoders import MINI_WEIGHTS
+from yogalib.facts.taxonomy import class_of
 from yogalib.profile import read_profile
-from yogalib.taxonomy import class_of
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # what a command begins with -> the test that runs it, in a small setting; a new command needs a line, so a test

@@ -10,8 +10,8 @@ from conftest import ROOT
 from PIL import Image
 
 from yogalib import inputs
+from yogalib.facts.paper import load_paper
 from yogalib.inputs import code_alone, report_inputs
-from yogalib.paper import load_paper
 from yogalib.profile import read_profile
 from yogalib.progress import Progress, duration, planned_work
 from yogalib.runs import stored_run

@@ -10,7 +10,7 @@ from yogalib.dataset.lists import PICKED
 from yogalib.dataset.splits import draw_per_class, hold_out, split_rows
 from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
-from yogalib.taxonomy import load_taxonomy
+from yogalib.facts.taxonomy import load_taxonomy
 
 
 def rows_of(counts: dict[int, int]) -> pd.DataFrame:

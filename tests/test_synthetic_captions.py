@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.captions import BASES, FACTS, LEADS, captions, facts_of, pose_descriptions
 from yogalib.synthetic.poses import load_poses, random_angles
 from yogalib.synthetic.skeleton import mirror
-from yogalib.taxonomy import load_taxonomy
 
 
 def facts(folder: str) -> set[str]:

@@ -12,6 +12,7 @@ from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import read_split_lists
 from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
+from yogalib.facts.taxonomy import class_of, load_taxonomy
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.effects import WORDS
 from yogalib.synthetic.look import STYLES, sample_look
@@ -21,7 +22,6 @@ from yogalib.synthetic.scene import draw, draw_picture
 from yogalib.synthetic.sheets import contact_sheet, sheets_of, variation_sheet
 from yogalib.synthetic.skeleton import JOINT
 from yogalib.synthetic.world import FEWEST, PLANTED, class_sizes, write_world
-from yogalib.taxonomy import class_of, load_taxonomy
 
 FOUR = [
     "Tree_Pose_or_Vrksasana_",

@@ -8,8 +8,8 @@ from conftest import POSES, draw, write_photos
 
 from yogalib.__main__ import main
 from yogalib.dataset.yopo import describe_folders, load_folders
+from yogalib.facts.taxonomy import class_of
 from yogalib.study import Study
-from yogalib.taxonomy import class_of
 
 FOLDERS = {
     "vriksasana": "line",

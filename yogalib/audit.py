@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from yogalib.dataset.near import ALIKE, MOST_BITS, SURE_BITS, find_twins, have_twin
+from yogalib.facts.prompts import class_names
 from yogalib.paths import write_whole
-from yogalib.prompts import class_names
 
 EXTREME = 2.5  # longer by shorter side
 POSTER = 0.05  # share of the picture under lines of text

@@ -24,11 +24,11 @@ from yogalib.dataset.cache import decoded_file, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.device import Device, pick_device
 from yogalib.encoders import RANDOM, Encoder, import_clip, open_encoder
+from yogalib.facts.prompts import class_prompts
 from yogalib.finetune import fine_tune, make_optimiser, train_step
 from yogalib.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_step, naive_test
 from yogalib.pictures import Pictures, resident
 from yogalib.profile import FineTuning, read_profile
-from yogalib.prompts import class_prompts
 from yogalib.side_by_side import Row, keep, peak, processor_name, table, take_turns
 from yogalib.zero_shot import answerer, classify, normalise
 

@@ -21,8 +21,8 @@ from yogalib.dataset.cache import to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.device import Device
 from yogalib.encoders import Encoder
+from yogalib.facts.prompts import class_names
 from yogalib.profile import Yolo
-from yogalib.prompts import class_names
 from yogalib.runs import Run
 from yogalib.zero_shot import answerer, classify
 

@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from yogalib.device import Device
 from yogalib.encoders import RANDOM, SHAPES, import_clip, open_encoder
 from yogalib.errors import BadInput
+from yogalib.facts.paper import load_paper
 from yogalib.finetune import batch_loss, make_optimiser
-from yogalib.paper import load_paper
 from yogalib.profile import FineTuning
 
 # ultralytics' own table of its classifiers: weights, and operations for one picture of 640 pixels a side

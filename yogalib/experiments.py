@@ -9,8 +9,8 @@ import pandas as pd
 from yogalib.audit import twins_of
 from yogalib.dataset.index import data_hash
 from yogalib.dataset.splits import draw_per_class, hold_out
+from yogalib.facts.prompts import class_prompts
 from yogalib.profile import FineTuning, Prompt
-from yogalib.prompts import class_prompts
 from yogalib.runs import CODE, Run, mark_last, save_predictions, stored_run
 
 

@@ -16,8 +16,8 @@ from yogalib.dataset.images import FORMATS, open_image
 from yogalib.dataset.index import data_hash
 from yogalib.encoders import Encoder
 from yogalib.errors import BadInput
+from yogalib.facts.prompts import class_names, class_prompts
 from yogalib.predict import tuned_encoder
-from yogalib.prompts import class_names, class_prompts
 from yogalib.runs import Run, find_run
 from yogalib.study import Study
 from yogalib.zero_shot import classify, encode_images

@@ -7,7 +7,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from yogalib.taxonomy import parents
+from yogalib.facts.taxonomy import parents
 
 
 def at_level(

@@ -15,14 +15,14 @@ from yogalib.dataset.subsets import select_subset
 from yogalib.encoders import RANDOM, SHAPES, weights_file
 from yogalib.errors import BadInput
 from yogalib.experiments import classes_of
-from yogalib.paper import load_paper
+from yogalib.facts.paper import load_paper
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.paths import from_environment
 from yogalib.profile import FineTuning, Profile, Prompt, Targets
 from yogalib.progress import duration
 from yogalib.published import weights_of
 from yogalib.runs import run_id
 from yogalib.study import Study
-from yogalib.taxonomy import load_taxonomy
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from yogalib.dataset.index import build_index, describe_dropped
 from yogalib.device import pick_device
 from yogalib.encoders import Encoder, build_clip
 from yogalib.errors import BadInput
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.metrics import top_k, wilson
 from yogalib.runs import Run
-from yogalib.taxonomy import load_taxonomy
 from yogalib.zero_shot import classify
 
 CHUNK = 512  # pictures decoded at a time: a folder of any size fits in memory

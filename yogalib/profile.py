@@ -7,8 +7,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from yogalib.errors import BadInput
+from yogalib.facts.prompts import SYNTAXES, check_template
 from yogalib.paths import ROOT
-from yogalib.prompts import SYNTAXES, check_template
 
 FOLDER = Path(__file__).with_name("profiles")
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -22,9 +22,9 @@ from yogalib.dataset.splits import split_rows
 from yogalib.dataset.subsets import select_subset
 from yogalib.errors import BadInput
 from yogalib.experiments import Experiments
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
-from yogalib.taxonomy import load_taxonomy
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Study(Experiments):
         if not (index["status"] == "kept").any():
             raise BadInput(
                 f"no usable image among the {len(index)} files of {self.folder}: {describe_dropped(index)}. Each sub-folder "
-                f"must bear the name of one of the 82 poses (yogalib/taxonomy.csv). All files: {self.dropped_list}"
+                f"must bear the name of one of the 82 poses (yogalib/facts/taxonomy.csv). All files: {self.dropped_list}"
             )
         return index
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from yogalib.paper import load_paper
+from yogalib.facts.paper import load_paper
 from yogalib.profile import Profile
 from yogalib.progress import duration
 from yogalib.show import INTERVAL, NOTHING, number, p_value, plain, printed, show, show_figure, table_figure, title_of

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
+from yogalib.facts.paper import load_paper
+from yogalib.facts.prompts import class_names
+from yogalib.facts.taxonomy import load_taxonomy, parents, superclass_names
 from yogalib.metrics import (
     at_level,
     calibration_error,
@@ -19,10 +22,7 @@ from yogalib.metrics import (
     weighted_scores,
     wilson,
 )
-from yogalib.paper import load_paper
-from yogalib.prompts import class_names
 from yogalib.runs import Run
-from yogalib.taxonomy import load_taxonomy, parents, superclass_names
 
 APPENDIX_A = ("Standing", "Balancing", "Reclining", "Inverted", "Sitting", "Wheel")  # Tables A1 to A6
 PRINTED_B = ("Reclining", "Sitting")  # the superclasses whose matrices the paper prints, Figs. A1 and A2

@@ -20,10 +20,10 @@ from tqdm import tqdm
 from yogalib.dataset.fetch import Fetcher, Limits, Refused
 from yogalib.dataset.images import judge
 from yogalib.dataset.lists import SPLIT_FILES, read_link_lists
+from yogalib.facts.paper import load_paper
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.orphans import end_with_parent
-from yogalib.paper import load_paper
 from yogalib.paths import write_whole
-from yogalib.taxonomy import load_taxonomy
 
 JOURNAL = "download.csv"
 COLUMNS = ["path", "url", "status", "detail"]

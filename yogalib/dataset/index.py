@@ -21,8 +21,8 @@ from yogalib.dataset.lists import (
     read_split_lists,
 )
 from yogalib.errors import BadInput
+from yogalib.facts.taxonomy import class_of
 from yogalib.paths import write_whole
-from yogalib.taxonomy import class_of
 
 CONTENT = ["bytes", "sha256", "width", "height", "phash", "text", "status", "detail"]
 COLUMNS = ["path", "class", "split", "mtime", *CONTENT]

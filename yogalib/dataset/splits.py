@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from yogalib.errors import BadInput
-from yogalib.taxonomy import load_taxonomy
+from yogalib.facts.taxonomy import load_taxonomy
 
 
 def split_rows(

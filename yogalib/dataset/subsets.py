@@ -6,7 +6,7 @@ import pandas as pd
 
 from yogalib.dataset.lists import PICKED
 from yogalib.errors import BadInput
-from yogalib.taxonomy import load_taxonomy
+from yogalib.facts.taxonomy import load_taxonomy
 
 POSES = ["Dhanurasana", "Ustrasana", "Salamba Sarvangasana", "Utkatasana", "Marjaryasana", "Balasana"]
 SHIPPED = Path(__file__).parents[1] / "subsets" / PICKED

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.profile import Synthetic
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.poses import Pose, load_poses, sample_angles
 from yogalib.synthetic.scene import draw, draw_plain
-from yogalib.taxonomy import load_taxonomy
 
 _CAPTION = 16  # pixels under a picture
 # told apart by small things, or seen from many sides

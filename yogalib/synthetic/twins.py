@@ -4,12 +4,12 @@ from functools import cache
 
 import numpy as np
 
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.poses import load_poses, sample_angles
 from yogalib.synthetic.scene import draw_picture
 from yogalib.synthetic.shapes import LABEL
 from yogalib.synthetic.skeleton import JOINT, mirror, sample_proportions
-from yogalib.taxonomy import load_taxonomy
 
 # the joints at both ends of each part; hands and feet belong to what they end
 ENDS = {"torso": ("pelvis", "chest"), "head": ("head", "crown")} | {

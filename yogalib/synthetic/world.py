@@ -15,14 +15,14 @@ from tqdm import tqdm
 from yogalib.dataset.lists import PICKED, SPLIT_FILES
 from yogalib.dataset.subsets import POSES
 from yogalib.errors import BadInput
-from yogalib.paper import load_paper
+from yogalib.facts.paper import load_paper
+from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.paths import partial_folder, swap_folder
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.look import STYLE_SHARES, between, pick
 from yogalib.synthetic.poses import load_poses, sample_angles
 from yogalib.synthetic.scene import draw_picture
 from yogalib.synthetic.skeleton import sample_proportions
-from yogalib.taxonomy import load_taxonomy
 
 FEWEST = 6  # pictures of the rarest class
 TEST_SHARE = 0.26  # as in the official lists
@@ -61,7 +61,7 @@ def write_world(
     folders = load_taxonomy().set_index("folder")["class"]
     unknown = [name for name in classes or [] if name not in folders]
     if unknown:
-        raise BadInput(f"unknown class {', '.join(unknown)}: give official folder names (yogalib/taxonomy.csv)")
+        raise BadInput(f"unknown class {', '.join(unknown)}: give official folder names (yogalib/facts/taxonomy.csv)")
     sizes = class_sizes(images, [int(folders[name]) for name in classes or folders.index])
     partial = partial_folder(out)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:

@@ -8,9 +8,9 @@ import pytest
 from yogalib.dataset.subsets import POSES
 from yogalib.encoders import OPENAI
 from yogalib.errors import BadInput
-from yogalib.paper import claim, load_paper
-from yogalib.prompts import SYNTAXES
-from yogalib.taxonomy import load_taxonomy
+from yogalib.facts.paper import claim, load_paper
+from yogalib.facts.prompts import SYNTAXES
+from yogalib.facts.taxonomy import load_taxonomy
 
 PAPER = load_paper()
 CLAIMS = PAPER["claims"]

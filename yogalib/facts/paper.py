@@ -28,5 +28,5 @@ def claim(name: str) -> dict:
     claims = _read()["claims"]
     if name not in claims:
         near = get_close_matches(name, claims, cutoff=0.5) or list(claims)[:3]
-        raise BadInput(f"the paper makes no claim '{name}': did you mean {', '.join(near)}? (yogalib/paper.yaml)")
+        raise BadInput(f"the paper makes no claim '{name}': did you mean {', '.join(near)}? (yogalib/facts/paper.yaml)")
     return dict(claims[name])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from yogalib.errors import BadInput
-from yogalib.taxonomy import load_taxonomy
+from yogalib.facts.taxonomy import load_taxonomy
 
 CATEGORY = "<category>"
 

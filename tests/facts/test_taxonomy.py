@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yogalib.dataset.subsets import POSES
-from yogalib.taxonomy import OTHER_NAMES, class_of, load_taxonomy, parents, superclass_names
+from yogalib.facts.taxonomy import OTHER_NAMES, class_of, load_taxonomy, parents, superclass_names
 
 TAXONOMY = load_taxonomy()
 FOLDERS = TAXONOMY["folder"].tolist()
