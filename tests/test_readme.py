@@ -41,7 +41,7 @@ RUN_BY = {
     r"make (setup|lint|lock)\b": "test_environment.py::test_this_environment_is_the_locked_one",
     r"\S*python -m yogalib predict\b": "test_reproduce.py::test_predict_and_evaluate_use_the_finished_run",
     r"\S*python -m yogalib evaluate\b": "test_reproduce.py::test_predict_and_evaluate_use_the_finished_run",
-    r"\S*python -m yogalib download\b": "test_download.py::test_every_kind_of_bad_answer_has_its_status",
+    r"\S*python -m yogalib download\b": "dataset/test_download.py::test_every_kind_of_bad_answer_has_its_status",
     r"\S*python -m yogalib weights\b": "test_readme.py::test_weights_are_asked_for_by_the_names_that_the_readme_gives",
     r"\S*python -m yogalib synthesize\b": "test_readme.py::test_synthesize_draws_a_folder_that_the_index_takes_whole",
 }
@@ -93,7 +93,7 @@ def test_make_knows_every_target_that_the_documents_name(file):
 
 
 def test_make_test_collects_the_tests(tmp_path):
-    small = {"PYTEST_ADDOPTS": "--collect-only tests/test_environment.py tests/test_download.py"}
+    small = {"PYTEST_ADDOPTS": "--collect-only tests/test_environment.py tests/dataset/test_download.py"}
     said = {}
     for target in ("test", "test-full"):
         done = subprocess.run(

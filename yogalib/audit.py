@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.near import ALIKE, MOST_BITS, SURE_BITS, find_twins, have_twin
+from yogalib.dataset.twins import ALIKE, MOST_BITS, SURE_BITS, find_twins, have_twin
 from yogalib.facts.prompts import class_names
 from yogalib.paths import write_whole
 

@@ -20,8 +20,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from yogalib.costs import encoder_costs
-from yogalib.dataset.cache import decoded_file, to_pixels
 from yogalib.dataset.images import open_image
+from yogalib.dataset.pixels import decoded_file, to_pixels
 from yogalib.device import Device, pick_device
 from yogalib.encoders import RANDOM, Encoder, import_clip, open_encoder
 from yogalib.facts.prompts import class_prompts

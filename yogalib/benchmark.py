@@ -17,8 +17,8 @@ import pandas as pd
 import torch
 
 from yogalib.costs import Costs, timed
-from yogalib.dataset.cache import to_pixels
 from yogalib.dataset.images import open_image
+from yogalib.dataset.pixels import to_pixels
 from yogalib.device import Device
 from yogalib.encoders import Encoder
 from yogalib.facts.prompts import class_names

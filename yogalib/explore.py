@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from yogalib.dataset.cache import to_pixels
 from yogalib.dataset.images import FORMATS, open_image
 from yogalib.dataset.index import data_hash
+from yogalib.dataset.pixels import to_pixels
 from yogalib.encoders import Encoder
 from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names, class_prompts

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.cache import to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import build_index, describe_dropped
+from yogalib.dataset.pixels import to_pixels
 from yogalib.device import pick_device
 from yogalib.encoders import Encoder, build_clip
 from yogalib.errors import BadInput

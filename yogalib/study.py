@@ -14,12 +14,12 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.audit import twins_of
-from yogalib.dataset.cache import decoded_file, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import describe_dropped, refresh_index
-from yogalib.dataset.near import twin_groups
+from yogalib.dataset.pixels import decoded_file, to_pixels
 from yogalib.dataset.splits import split_rows
 from yogalib.dataset.subsets import select_subset
+from yogalib.dataset.twins import twin_groups
 from yogalib.errors import BadInput
 from yogalib.experiments import Experiments
 from yogalib.facts.taxonomy import load_taxonomy
@@ -164,7 +164,7 @@ class Study(Experiments):
 
     @cached_property
     def twins(self) -> pd.DataFrame:
-        """Pairs of this study's pictures that are near-duplicates (yogalib.dataset.near.find_twins)."""
+        """Pairs of this study's pictures that are near-duplicates (yogalib.dataset.twins.find_twins)."""
         return twins_of(self)
 
     def groups(self, rows: pd.DataFrame) -> np.ndarray | None:

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from yogalib.dataset.images import open_image
 from yogalib.dataset.lists import PICKED
-from yogalib.dataset.near import find_twins
 from yogalib.dataset.subsets import read_list
+from yogalib.dataset.twins import find_twins
 from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names
 from yogalib.metrics import wilson

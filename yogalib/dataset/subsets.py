@@ -9,7 +9,7 @@ from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
 
 POSES = ["Dhanurasana", "Ustrasana", "Salamba Sarvangasana", "Utkatasana", "Marjaryasana", "Balasana"]
-SHIPPED = Path(__file__).parents[1] / "subsets" / PICKED
+SHIPPED = Path(__file__).with_name(PICKED)
 
 
 def select_subset(index: pd.DataFrame, name: str, folder: Path | None = None) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-FILE = Path(__file__).parents[1] / "yopo.csv"
+FILE = Path(__file__).with_name("yopo.csv")
 
 
 def load_folders() -> pd.DataFrame:
@@ -28,4 +28,4 @@ def describe_folders(index: pd.DataFrame) -> str:
     )
     if others:
         line += f"; not used: {', '.join(others)}"
-    return line + (" (yogalib/yopo.csv says why)" if set(others) & set(load_folders()["folder"]) else "")
+    return line + (" (yogalib/dataset/yopo.csv says why)" if set(others) & set(load_folders()["folder"]) else "")

@@ -65,7 +65,7 @@ def test_prepare_says_which_folders_serve_and_a_new_set_outdates_the_pages(yopo,
     assert main(["prepare", "photos"]) == 0
     said = capsys.readouterr().out.splitlines()[-1]
     assert "3 of 4 folders are 3 of the 82 poses, 12 pictures; not used: eka pada rajakapotasana" in said
-    assert said.endswith("(yogalib/yopo.csv says why)")
+    assert said.endswith("(yogalib/dataset/yopo.csv says why)")
     assert stamp.read_text() != before
 
 

@@ -1,6 +1,6 @@
 """How fast does the downloader go? Every row of the official lists, from a server on this machine (Linux; no other is contacted).
 
-`python tests/bench_download.py LISTS [--rows 2000]`: each host of the lists becomes an address of its own in 127.0.0.0/8, so that the
+`python tests/dataset/bench_download.py LISTS [--rows 2000]`: each host of the lists becomes an address of its own in 127.0.0.0/8, so that the
 limit per host and the reuse of connections work as on the web; two thirds of the rows answer with a picture, the others with what
 a web of 2020 has come to. Prints files a second, the cores kept busy, and the statuses, each held against what the server sent.
 """

@@ -9,10 +9,10 @@ import pytest
 from conftest import POSES, draw, write_photos
 from PIL import Image
 
-from yogalib.dataset.cache import decoded_file, to_pixels
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import build_index, data_hash, refresh_index
 from yogalib.dataset.lists import read_link_lists, read_split_lists
+from yogalib.dataset.pixels import decoded_file, to_pixels
 from yogalib.encoders import import_clip
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_of
