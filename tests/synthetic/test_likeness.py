@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.synthetic.likeness import ENDS, draw_with_parts, nearest_twin, telling
 from yogalib.synthetic.shapes import LABEL
-from yogalib.synthetic.twins import ENDS, draw_with_parts, nearest_twin, telling
 
 NUMBERS = load_taxonomy().set_index("sanskrit")["class"].to_dict()
 

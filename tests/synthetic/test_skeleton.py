@@ -27,7 +27,7 @@ from yogalib.synthetic.skeleton import (
     sample_proportions,
 )
 
-LINK_LISTS = Path(__file__).resolve().parents[2] / "shared" / "yoga82" / "yoga_dataset_links"
+LINK_LISTS = Path(__file__).resolve().parents[3] / "shared" / "yoga82" / "yoga_dataset_links"
 NOTHING = np.array([[-1, -1]])
 
 
