@@ -9,8 +9,8 @@ import torch
 from yogalib import bench as benchmark
 from yogalib.__main__ import main
 from yogalib.bench import PEER, Bench, Sizes, open_clip_step, tuning_rows
-from yogalib.device import Device
-from yogalib.finetune import batch_loss
+from yogalib.models.device import Device
+from yogalib.models.finetune import batch_loss
 from yogalib.side_by_side import Row, peak, table, take_turns
 
 CPU = Device(torch.device("cpu"), bf16=False)

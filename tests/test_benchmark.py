@@ -11,12 +11,12 @@ import pytest
 from conftest import POSES, write_photos
 from PIL import Image
 
-from yogalib.baselines import linear_on_pixels
 from yogalib.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table
-from yogalib.costs import Costs
 from yogalib.errors import BadInput
+from yogalib.models.costs import Costs
+from yogalib.models.linear import linear_on_pixels
+from yogalib.models.published import YOLO, weights_of
 from yogalib.profile import read_profile
-from yogalib.published import YOLO, weights_of
 from yogalib.study import Study
 from yogalib.tables import over_splits, small_table
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from yogalib.__main__ import main
-from yogalib.costs import encoder_costs, papers_pace, training_memory, yolo_costs
-from yogalib.encoders import OPENAI
 from yogalib.errors import BadInput
+from yogalib.models.costs import encoder_costs, papers_pace, training_memory, yolo_costs
+from yogalib.models.encoders import OPENAI
 from yogalib.plan import Plan, add_costs, planned_runs
 
 
@@ -65,7 +65,7 @@ def test_costs_of_a_file_or_of_yolo():
 
 
 def test_planned_memory_is_what_a_training_step_keeps():
-    from yogalib.encoders import fresh_clip
+    from yogalib.models.encoders import fresh_clip
 
     model, batch = fresh_clip("CLIP-mini-ViT", 0), torch.randn(8, 3, 96, 96)
     kept = {}

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from yogalib import pretrain as module
-from yogalib.encoders import MINI, import_clip, open_encoder
+from yogalib.models.encoders import MINI, import_clip, open_encoder
 from yogalib.pretrain import MIRRORED, Pretraining, Setting, about_the_middle, pretrain, vary
 from yogalib.synthetic.captions import FACTS, fact_matrix
 from yogalib.synthetic.pool import draw_chunk, load_chunk

@@ -20,8 +20,8 @@ from conftest import ROOT, draw, write_photos
 from yogalib.__main__ import _parser, main
 from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import NAMES
-from yogalib.encoders import MINI_WEIGHTS
 from yogalib.facts.taxonomy import class_of
+from yogalib.models.encoders import MINI_WEIGHTS
 from yogalib.profile import read_profile
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -120,7 +120,7 @@ def test_weights_are_asked_for_by_the_names_that_the_readme_gives(folders, monke
     names = line.partition(" weights ")[2].split()
     paper = read_profile("paper")
     assert set(names) == {*paper.encoders, paper.yolo.model}
-    monkeypatch.setattr("yogalib.published.bring_weights", lambda name, weights, source: weights / name)
+    monkeypatch.setattr("yogalib.models.published.bring_weights", lambda name, weights, source: weights / name)
     assert main(["weights", *names]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(names)
 

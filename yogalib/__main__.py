@@ -186,8 +186,8 @@ def _bench(arguments) -> None:
 
 def _weights(arguments) -> None:
     """Fetch published encoders and YOLO's weights into WEIGHTS_DIR, sha256 checked; a download that stopped goes on."""
+    from yogalib.models.published import bring_weights, published
     from yogalib.paths import Paths
-    from yogalib.published import bring_weights, published
 
     for name in arguments.names:
         published(name)  # a name that is wrong is said before the first gigabyte

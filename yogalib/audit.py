@@ -19,8 +19,8 @@ def twins_of(study, other=None) -> pd.DataFrame:
     Columns as dataset.near.find_twins. Doubtful pairs are judged by the encoder of the profile's section fine_tuning, as it is
     before training.
     """
-    from yogalib.encoders import open_encoder
-    from yogalib.zero_shot import encode_images
+    from yogalib.models.encoders import open_encoder
+    from yogalib.models.zero_shot import encode_images
 
     tuning, sides = study.profile.fine_tuning, (study, study if other is None else other)
     encoder, parts = (

@@ -19,18 +19,18 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from yogalib.costs import encoder_costs
 from yogalib.dataset.images import open_image
 from yogalib.dataset.pixels import decoded_file, to_pixels
-from yogalib.device import Device, pick_device
-from yogalib.encoders import RANDOM, Encoder, import_clip, open_encoder
 from yogalib.facts.prompts import class_prompts
-from yogalib.finetune import fine_tune, make_optimiser, train_step
+from yogalib.models.costs import encoder_costs
+from yogalib.models.device import Device, pick_device
+from yogalib.models.encoders import RANDOM, Encoder, import_clip, open_encoder
+from yogalib.models.finetune import fine_tune, make_optimiser, train_step
+from yogalib.models.resident import Pictures, resident
+from yogalib.models.zero_shot import answerer, classify, normalise
 from yogalib.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_step, naive_test
-from yogalib.pictures import Pictures, resident
 from yogalib.profile import FineTuning, read_profile
 from yogalib.side_by_side import Row, keep, peak, processor_name, table, take_turns
-from yogalib.zero_shot import answerer, classify, normalise
 
 TRAIN, TEST, EPOCHS, SPLITS, CLASSES = 15_301, 3_826, 5, 78, 82  # the paper's
 WARM_UP = {"cpu": 1, "cuda": 5}  # a GPU's graph is recorded in the fourth call

@@ -1,7 +1,7 @@
 """YOLOv8-cls on the study's own split (paper, section 5), asked from outside.
 
 Ultralytics patches torch, OpenCV and Pillow when it is imported, so it lives in a process of its own: a job is written down and
-`python -m yogalib.yolo` started, which does it and leaves its answers as files. Nothing else in yogalib imports it.
+`python -m yogalib.models.yolo` started, which does it and leaves its answers as files. Nothing else in yogalib imports it.
 """
 
 import json
@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from yogalib.costs import Costs, timed
 from yogalib.dataset.images import open_image
 from yogalib.dataset.pixels import to_pixels
-from yogalib.device import Device
-from yogalib.encoders import Encoder
 from yogalib.facts.prompts import class_names
+from yogalib.models.costs import Costs, timed
+from yogalib.models.device import Device
+from yogalib.models.encoders import Encoder
+from yogalib.models.zero_shot import answerer, classify
 from yogalib.profile import Yolo
 from yogalib.runs import Run
-from yogalib.zero_shot import answerer, classify
 
 KEPT = "model.pt"  # weights of the best epoch, in the folder of a run that keeps them
 
@@ -50,7 +50,7 @@ def train_yolo(parts: dict[str, pd.DataFrame], images: Path, settings: Yolo, sta
     """Train on `train`, keep the epoch that is best on `val`, and answer for `test`.
 
     parts : rows of the index, by those three names. images : their folder. start : from weights_of. device : as torch names
-    it. folder : where ultralytics works; afterwards it holds KEPT and cost.json (yogalib.meter).
+    it. folder : where ultralytics works; afterwards it holds KEPT and cost.json (yogalib.models.meter).
 
     Returns the probabilities (N, C) of the test rows, classes in their order, and the history: epoch, loss, top1 on `val`.
     """
@@ -90,7 +90,7 @@ def _do(job: dict, folder: Path) -> None:
         "YOLO_CONFIG_DIR": str(folder.resolve()),
         "MPLCONFIGDIR": str(folder.resolve()),
     }
-    command = [sys.executable, "-m", "yogalib.yolo", str(folder / "job.json")]
+    command = [sys.executable, "-m", "yogalib.models.yolo", str(folder / "job.json")]
     done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"YOLO's process failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")

@@ -5,10 +5,10 @@ import os
 import platform
 import shutil
 
-from yogalib.encoders import OPENAI, weights_file
 from yogalib.errors import BadInput
+from yogalib.models.encoders import OPENAI, weights_file
+from yogalib.models.published import weights_of
 from yogalib.profile import profile_names, read_profile
-from yogalib.published import weights_of
 from yogalib.study import Study
 
 

@@ -204,7 +204,7 @@ def gpu_share(run, card: float) -> float:
 
     card : the GPU's bytes, 0 without one. A run whose cost the report shows has a GPU alone, and so has one whose memory is not known.
     """
-    from yogalib.costs import encoder_costs, training_memory
+    from yogalib.models.costs import encoder_costs, training_memory
 
     if not card or run.kind == "linear":
         return 0.0

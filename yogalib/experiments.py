@@ -19,8 +19,8 @@ class Experiments:
 
     def zero_shot(self, encoder: str, subset: str | None = None, prompt: Prompt | None = None) -> Run:
         """Classify a whole subset without training (section 3.2.1); the profile's subset and prompt when not given."""
-        from yogalib.encoders import open_encoder
-        from yogalib.zero_shot import classify
+        from yogalib.models.encoders import open_encoder
+        from yogalib.models.zero_shot import classify
 
         settings = self.profile.zero_shot
         rows = self.subset(subset or settings.subset)
@@ -52,8 +52,8 @@ class Experiments:
         """
         from safetensors.torch import save_file
 
-        from yogalib.encoders import open_encoder
-        from yogalib.finetune import fine_tune
+        from yogalib.models.encoders import open_encoder
+        from yogalib.models.finetune import fine_tune
 
         settings = FineTuning.model_validate({**dict(self.profile.fine_tuning), **changes})
         rows = self.subset(settings.subset)
@@ -122,8 +122,8 @@ class Experiments:
         return f"split {1 if seed is None else 1 + seed - self.profile.split.seed}"
 
     def linear(self, split_seed: int | None = None) -> Run:
-        """Fit a linear model on the pixels of the same training part (yogalib.baselines), and keep it as a run."""
-        from yogalib.baselines import SIDE, linear_on_pixels
+        """Fit a linear model on the pixels of the same training part (yogalib.models.linear), and keep it as a run."""
+        from yogalib.models.linear import SIDE, linear_on_pixels
 
         rows = self.subset(self.profile.fine_tuning.subset)
         train, test = self.split(rows, split_seed)
@@ -139,7 +139,7 @@ class Experiments:
     def yolo(self, split_seed: int | None = None, keep_weights: bool = False) -> Run:
         """Train YOLOv8-cls on the same training part (section 5), and keep it as a run; its history is of the validation part."""
         from yogalib.benchmark import KEPT, train_yolo
-        from yogalib.published import weights_of
+        from yogalib.models.published import weights_of
 
         settings = self.profile.yolo
         start = weights_of(settings, self.paths.weights)
@@ -176,8 +176,8 @@ class Experiments:
     def judge(self, run: Run, other: "Experiments", rows: pd.DataFrame) -> Run:
         """Let a run that kept its weights, of CLIP or YOLO, answer for rows of another study (section 5); keep it as a run."""
         from yogalib.benchmark import KEPT, ask_yolo
+        from yogalib.models.zero_shot import classify
         from yogalib.predict import tuned_encoder
-        from yogalib.zero_shot import classify
 
         classes = run.config["classes"]
         config = {"kind": "judged", "code": CODE, "run": run.folder.name, "test": data_hash(rows), "classes": classes}

@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from yogalib.dataset.images import FORMATS, open_image
 from yogalib.dataset.index import data_hash
 from yogalib.dataset.pixels import to_pixels
-from yogalib.encoders import Encoder
 from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names, class_prompts
+from yogalib.models.encoders import Encoder
+from yogalib.models.zero_shot import classify, encode_images
 from yogalib.predict import tuned_encoder
 from yogalib.runs import Run, find_run
 from yogalib.study import Study
-from yogalib.zero_shot import classify, encode_images
 
 CHANNELS = 300  # that gScoreCAM asks, as the paper has it
 
@@ -89,7 +89,7 @@ class Explorer:
 
     def activation_map(self, pixels: np.ndarray) -> np.ndarray:
         """Return gScoreCAM's map for the most probable pose, (R, R), 0 to 1 (Fig. 6)."""
-        from yogalib.cam import activation_maps
+        from yogalib.models.cam import activation_maps
 
         target = self.probabilities(pixels).argmax(keepdims=True)
         return activation_maps(self.encoder, pixels[None], self.run.config["prompts"], target, CHANNELS)[0]

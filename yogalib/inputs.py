@@ -80,7 +80,7 @@ def _digest(parts: list[bytes]) -> str:
 
 
 def _weights_stamp(study) -> str:
-    from yogalib.encoders import weights_file
+    from yogalib.models.encoders import weights_file
 
     files = [weights_file(name, study.paths.weights) for name in study.profile.encoders]
     return repr([(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file])

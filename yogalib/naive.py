@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
-from yogalib.encoders import import_clip
+from yogalib.models.encoders import import_clip
 from yogalib.profile import Optimiser
 
 

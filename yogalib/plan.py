@@ -12,15 +12,15 @@ import pandas as pd
 
 from yogalib.dataset.splits import draw_per_class
 from yogalib.dataset.subsets import select_subset
-from yogalib.encoders import RANDOM, SHAPES, weights_file
 from yogalib.errors import BadInput
 from yogalib.experiments import classes_of
 from yogalib.facts.paper import load_paper
 from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.models.encoders import RANDOM, SHAPES, weights_file
+from yogalib.models.published import weights_of
 from yogalib.paths import from_environment
 from yogalib.profile import FineTuning, Profile, Prompt, Targets
 from yogalib.progress import duration
-from yogalib.published import weights_of
 from yogalib.runs import run_id
 from yogalib.study import Study
 
@@ -217,7 +217,7 @@ def add_costs(runs: pd.DataFrame, resolution: int) -> pd.DataFrame:
     Further columns: trained (pictures, each time that one is seen), answered (pictures, after each epoch), operations, memory
     (bytes of a training step in fp32). A linear model's costs are not counted.
     """
-    from yogalib.costs import Costs, encoder_costs, training_memory, yolo_costs
+    from yogalib.models.costs import Costs, encoder_costs, training_memory, yolo_costs
 
     def costs_of(run) -> Costs:
         if run.kind == "linear":
@@ -239,8 +239,8 @@ def add_costs(runs: pd.DataFrame, resolution: int) -> pd.DataFrame:
 
 def describe(plan: Plan) -> list[str]:
     """Return the plan in words: runs, pictures and time by notebook, then memory, disk and what is missing."""
-    from yogalib.costs import pace, papers_pace
-    from yogalib.device import pick_device
+    from yogalib.models.costs import pace, papers_pace
+    from yogalib.models.device import pick_device
 
     profile = plan.profile
     runs = add_costs(planned_runs(plan), profile.yolo.resolution)

@@ -23,14 +23,14 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 from tqdm import tqdm
 
-from yogalib.encoders import MINI, fresh_clip, tokenise
-from yogalib.finetune import contrastive_loss, recolour
+from yogalib.models.encoders import MINI, MINI_WEIGHTS, fresh_clip, tokenise
+from yogalib.models.finetune import contrastive_loss, recolour
+from yogalib.models.zero_shot import normalise, unit
 from yogalib.paths import from_environment, write_whole
 from yogalib.runs import machine
 from yogalib.synthetic.captions import FACTS, captions, fact_matrix
 from yogalib.synthetic.pool import draw_chunk, load_chunk
 from yogalib.synthetic.skeleton import JOINTS
-from yogalib.zero_shot import normalise, unit
 
 CHUNK = 10_000  # pictures drawn, stored and trained on at a time
 DRAWN = 96  # pixels a side; each time a picture is seen, a window of it is resized to what the variant takes
@@ -234,7 +234,7 @@ def pretrain(name: str, setting: Setting, pool: Path, out: Path) -> Path:
 
 def main(settings: dict[str, Setting] = SETTINGS) -> None:
     """Draw the pictures, then pre-train the variants, side by side on as many cores as there are."""
-    pool, out = from_environment("DATA_DIR", "data") / "pretraining", Path(__file__).with_name("weights")
+    pool, out = from_environment("DATA_DIR", "data") / "pretraining", MINI_WEIGHTS
     with ProcessPoolExecutor(min(os.cpu_count(), 8), mp_context=get_context("spawn")) as executor:
         files = [pool / f"chunk_{seed:03d}.npz" for seed in range(max(setting.chunks for setting in settings.values()))]
         drawn = [executor.submit(draw_chunk, file, seed, CHUNK, DRAWN) for seed, file in enumerate(files)]

@@ -16,7 +16,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
-Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.finetune)
+Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.models.finetune)
 Names = Literal["sanskrit", "english", "number", "description"]
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.errors import BadInput
-from yogalib.meter import Meter
+from yogalib.models.meter import Meter
 from yogalib.paths import partial_folder, write_whole
 from yogalib.progress import progress
 

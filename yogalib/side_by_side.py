@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from yogalib.meter import Meter
+from yogalib.models.meter import Meter
 from yogalib.paths import write_whole
 from yogalib.runs import machine
 

@@ -54,8 +54,8 @@ class Study(Experiments):
 
     @cached_property
     def device(self):
-        """The device and precision that the profile asks for (yogalib.device.Device)."""
-        from yogalib.device import pick_device
+        """The device and precision that the profile asks for (yogalib.models.device.Device)."""
+        from yogalib.models.device import pick_device
 
         machine = self.profile.machine
         return pick_device(machine.device, self.profile.fine_tuning.precision, machine.threads)
@@ -177,13 +177,13 @@ class Study(Experiments):
         return np.load(file, mmap_mode="r")[places]
 
     def on_device(self, rows: pd.DataFrame, resolution: int, alone: bool = False):
-        """Return the rows' pictures for a network (yogalib.pictures.Pictures), without a copy.
+        """Return the rows' pictures for a network (yogalib.models.resident.Pictures), without a copy.
 
         alone : decode these rows only, for an encoder that will be asked for no others.
         """
         import torch
 
-        from yogalib.pictures import Pictures, resident
+        from yogalib.models.resident import Pictures, resident
 
         file, places = self._decoded(rows, resolution, rows if alone else self.subset("all"))
         cache = resident(file, self.device.torch)

@@ -13,9 +13,9 @@ from yogalib.dataset.images import open_image
 from yogalib.dataset.index import build_index, data_hash, refresh_index
 from yogalib.dataset.lists import read_link_lists, read_split_lists
 from yogalib.dataset.pixels import decoded_file, to_pixels
-from yogalib.encoders import import_clip
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_of
+from yogalib.models.encoders import import_clip
 
 TREE, BOUND_ANGLE, WARRIOR = POSES
 

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from yogalib.dataset.subsets import POSES
-from yogalib.encoders import OPENAI
 from yogalib.errors import BadInput
 from yogalib.facts.paper import claim, load_paper
 from yogalib.facts.prompts import SYNTAXES
 from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.models.encoders import OPENAI
 
 PAPER = load_paper()
 CLAIMS = PAPER["claims"]

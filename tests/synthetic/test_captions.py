@@ -65,7 +65,7 @@ def test_descriptions_tell_most_poses_apart():
 
 
 def test_captions_follow_their_seed_and_fit_the_text_tower():
-    from yogalib.encoders import import_clip
+    from yogalib.models.encoders import import_clip
 
     bodies = pose_bodies(random_angles(np.random.default_rng(1), 400))
     first, again, other = (captions(bodies, np.random.default_rng(seed)) for seed in (0, 0, 1))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from yogalib.device import Device, Graphed
-from yogalib.encoders import Encoder, import_clip, open_encoder
-from yogalib.finetune import (
+from yogalib.metrics import wilson
+from yogalib.models.device import Device, Graphed
+from yogalib.models.encoders import Encoder, import_clip, open_encoder
+from yogalib.models.finetune import (
     DRAWS,
     augment,
     batch_loss,
@@ -23,11 +24,10 @@ from yogalib.finetune import (
     make_optimiser,
     share_with_class_mate,
 )
-from yogalib.metrics import wilson
+from yogalib.models.resident import Pictures, resident
+from yogalib.models.zero_shot import answerer, classify, encode_images, encode_prompts, normalise
 from yogalib.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_test
-from yogalib.pictures import Pictures, resident
 from yogalib.profile import Augmentation, read_profile
-from yogalib.zero_shot import answerer, classify, encode_images, encode_prompts, normalise
 
 CPU = Device(torch.device("cpu"), bf16=False)
 PROMPTS = ["Yoga pose one", "Yoga pose two", "Yoga pose three"]

@@ -6,9 +6,9 @@ import torch
 from pytorch_grad_cam import ScoreCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-from yogalib.cam import GScoreCAM, PromptLogits, activation_maps, mass_inside, road, watched_layer
-from yogalib.encoders import MINI, Encoder, fresh_clip
-from yogalib.zero_shot import classify, normalise
+from yogalib.models.cam import GScoreCAM, PromptLogits, activation_maps, mass_inside, road, watched_layer
+from yogalib.models.encoders import MINI, Encoder, fresh_clip
+from yogalib.models.zero_shot import classify, normalise
 
 
 def fresh(name: str) -> Encoder:
@@ -89,7 +89,7 @@ def test_maps_have_the_pictures_size_and_depend_on_the_prompt(name):
 
 
 def test_prompt_logits_are_those_of_classification(pictures):
-    from yogalib.device import pick_device
+    from yogalib.models.device import pick_device
 
     encoder = fresh("CLIP-mini-RN")
     prompts = ["a person standing", "a person sitting", "a person upside down"]

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from yogalib.checkpoints import converted, import_clip, open_archive, read_weights, sha256_of, write_converted
 from yogalib.errors import BadInput
+from yogalib.models.checkpoints import converted, import_clip, open_archive, read_weights, sha256_of, write_converted
 from yogalib.paths import write_whole
 from yogalib.profile import Yolo
 

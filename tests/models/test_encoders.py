@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 from test_finetune import tiny_encoder
 
-from yogalib.encoders import MINI, OPENAI, RANDOM, import_clip, open_encoder, weights_file
 from yogalib.errors import BadInput
+from yogalib.models.encoders import MINI, OPENAI, RANDOM, import_clip, open_encoder, weights_file
 
 
 def same_answers(ours, theirs) -> bool:

@@ -1,6 +1,6 @@
 """The one module that imports ultralytics: a process that trains YOLOv8-cls, or asks a trained one (yogalib.benchmark).
 
-Run as `python -m yogalib.yolo job.json`; answers are left as .npy files in the job's folder.
+Run as `python -m yogalib.models.yolo job.json`; answers are left as .npy files in the job's folder.
 """
 
 import json
@@ -63,7 +63,7 @@ def _work(job: dict) -> None:
 
 def _train(model, job: dict, folder: Path) -> None:
     """Train and leave KEPT, history.csv and cost.json."""
-    from yogalib.meter import Meter
+    from yogalib.models.meter import Meter
 
     meter = Meter()
     options = {"optimizer": "SGD", "lr0": job["learning_rate"], "seed": job["seed"], "deterministic": True}
@@ -99,7 +99,7 @@ def _explain(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
     """Return what the network saw and its activation maps before the head, with their ROAD scores."""
     from pytorch_grad_cam import EigenCAM
 
-    from yogalib.cam import GScoreCAM, maps_of, road_of
+    from yogalib.models.cam import GScoreCAM, maps_of, road_of
 
     images, layer = classifier.read(job["files"]), classifier.network.model[-2]
     # a network before its training knows other classes, and is asked for any
@@ -118,7 +118,7 @@ def _explain(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
 @torch.no_grad()
 def _time(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
     """Return the seconds of answering one picture, from its file, and a whole batch that is decoded."""
-    from yogalib.costs import timed
+    from yogalib.models.costs import timed
 
     file, batch = job["files"][:1], classifier.read((job["files"] * job["batch"])[: job["batch"]])
     return {

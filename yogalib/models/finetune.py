@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 from tqdm import tqdm
 
-from yogalib.device import Device
-from yogalib.encoders import Encoder
-from yogalib.pictures import Pictures
+from yogalib.models.device import Device
+from yogalib.models.encoders import Encoder
+from yogalib.models.resident import Pictures
+from yogalib.models.zero_shot import classify, normalise, unit
 from yogalib.profile import Augmentation, FineTuning, Optimiser
-from yogalib.zero_shot import classify, normalise, unit
 
 DRAWS = 8  # numbers that augmentation draws for a picture
 

@@ -13,8 +13,8 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from yogalib.encoders import Encoder
-from yogalib.zero_shot import normalise, unit
+from yogalib.models.encoders import Encoder
+from yogalib.models.zero_shot import normalise, unit
 
 BATCH = 128  # masked pictures at a time
 

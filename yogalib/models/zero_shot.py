@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from yogalib.device import Device
-from yogalib.encoders import Encoder
-from yogalib.pictures import Pictures
+from yogalib.models.device import Device
+from yogalib.models.encoders import Encoder
+from yogalib.models.resident import Pictures
 
 # the constants of clip's own preprocessing
 MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -33,7 +33,7 @@ def read_weights(file: Path, weights: Path, sha256: str | None = None) -> tuple[
     """Return a checkpoint's tensors by name, bit for bit as published, and the sha256 that stands for them in runs.
 
     That is the file's own, or of the archive that it was made of. A TorchScript archive runs code, so it is opened only when its
-    sha256 is one of OpenAI's, and not at all where `weights` holds its tensors (yogalib.published.bring_weights).
+    sha256 is one of OpenAI's, and not at all where `weights` holds its tensors (yogalib.models.published.bring_weights).
 
     sha256 : refuse every other. Raises BadInput for a file that is damaged, another one, or holds more than tensors.
     """

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from yogalib.checkpoints import import_clip, read_weights
 from yogalib.errors import BadInput
-from yogalib.published import archive_name, find_encoder, published
+from yogalib.models.checkpoints import import_clip, read_weights
+from yogalib.models.published import archive_name, find_encoder, published
 
 
 def _clip_of(embedding: int, side: int, layers, width: int, patch: int | None, text: int) -> dict:
@@ -58,7 +58,7 @@ MINI = {
         "vision_patch_size": None,
     },
 }
-MINI_WEIGHTS = Path(__file__).with_name("weights")
+MINI_WEIGHTS = Path(__file__).with_name("mini")
 RANDOM = "-random"  # CLIP-mini-RN-random is CLIP-mini-RN before its pre-training; ViT-B/32-random serves to time things
 SHAPES = OPENAI | MINI
 CHECKPOINTS = (".safetensors", ".pt", ".pth")

@@ -13,12 +13,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from test_encoders import archive, same_answers
 
-from yogalib import published
 from yogalib.__main__ import main
-from yogalib.checkpoints import import_clip
-from yogalib.encoders import OPENAI, open_encoder
 from yogalib.errors import BadInput
-from yogalib.published import YOLO, archive_name, bring_weights
+from yogalib.models import published
+from yogalib.models.checkpoints import import_clip
+from yogalib.models.encoders import OPENAI, open_encoder
+from yogalib.models.published import YOLO, archive_name, bring_weights
 
 VIT, TINY = "ViT-B/32", "yolov8s-cls.pt"  # of the latter nobody publishes a digest
 
@@ -104,7 +104,7 @@ def test_archive_is_fetched_once_and_never_opened_again(vit, web, tmp_path, monk
 
 def test_conversion_keeps_the_published_bits(vit, tmp_path):
     state = torch.jit.load(str(vit[0])).half().state_dict()
-    from yogalib.checkpoints import write_converted
+    from yogalib.models.checkpoints import write_converted
 
     state |= {"input_resolution": torch.tensor(32), "turned": torch.rand(3, 5).T}
     write_converted(state, "a" * 64, tmp_path / "half.safetensors")

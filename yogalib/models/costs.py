@@ -11,18 +11,18 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from yogalib.device import Device
-from yogalib.encoders import RANDOM, SHAPES, import_clip, open_encoder
 from yogalib.errors import BadInput
 from yogalib.facts.paper import load_paper
-from yogalib.finetune import batch_loss, make_optimiser
+from yogalib.models.device import Device
+from yogalib.models.encoders import RANDOM, SHAPES, import_clip, open_encoder
+from yogalib.models.finetune import batch_loss, make_optimiser
 from yogalib.profile import FineTuning
 
 # ultralytics' own table of its classifiers: weights, and operations for one picture of 640 pixels a side
 YOLO = {"n": (2.7e6, 4.3e9), "s": (6.4e6, 13.5e9), "m": (17.0e6, 42.7e9), "l": (37.5e6, 99.7e9), "x": (57.4e6, 154.8e9)}
 
 
-# to so many the study's prompts are cut (yogalib.encoders.tokenise): the longest of 82 in the paper's template, Sanskrit names
+# to so many the study's prompts are cut (yogalib.models.encoders.tokenise): the longest of 82 in the paper's template, Sanskrit names
 TOKENS = 22
 
 
