@@ -21,9 +21,9 @@ from yogalib import executor
 from yogalib.__main__ import main
 from yogalib.errors import BadInput
 from yogalib.executor import Seen, chosen_executor, gpu_share, make_runs, requested_runs
-from yogalib.experiments import Experiments
-from yogalib.plan import Plan, Request
 from yogalib.profile import FOLDER
+from yogalib.runs.experiments import Experiments
+from yogalib.runs.plan import Plan, Request
 
 CARD = 80e9
 

@@ -13,8 +13,8 @@ from yogalib import inputs
 from yogalib.facts.paper import load_paper
 from yogalib.inputs import code_alone, report_inputs
 from yogalib.profile import read_profile
-from yogalib.progress import Progress, duration, planned_work
-from yogalib.runs import stored_run
+from yogalib.runs.progress import Progress, duration, planned_work
+from yogalib.runs.store import stored_run
 from yogalib.show import number, plain, printed, table_figure, title_of, write_figure
 from yogalib.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
 
@@ -258,7 +258,7 @@ def test_progress_says_which_run_of_how_many_and_what_is_left(tmp_path, monkeypa
 def test_terminal_hears_runs_and_a_bar_twice_a_minute(monkeypatch, capsys):
     import logging
 
-    from yogalib import progress
+    from yogalib.runs import progress
 
     now = [0.0]
     monkeypatch.setattr(progress, "perf_counter", lambda: now[0])

@@ -21,9 +21,9 @@ import yaml
 from conftest import POSES, ROOT, run_interactively, write_photos
 
 from yogalib.__main__ import main
-from yogalib.plan import Plan, planned_runs
 from yogalib.profile import FOLDER
 from yogalib.report import NOTEBOOKS
+from yogalib.runs.plan import Plan, planned_runs
 
 TREE = next(iter(POSES))
 
@@ -357,7 +357,7 @@ def test_predict_and_evaluate_use_the_finished_run(reproduced, tell):
 def test_stored_predictions_are_what_the_stored_model_says(reproduced):
     home, _, _ = reproduced
     from yogalib.predict import probabilities_of
-    from yogalib.runs import find_run
+    from yogalib.runs.store import find_run
 
     run = find_run("last", home / "runs")
     probabilities, good, bad = probabilities_of(run, [home / "photos" / path for path in run.predictions["path"]])

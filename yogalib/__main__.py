@@ -88,7 +88,7 @@ def _predict(arguments) -> int:
     """Print the most probable poses of each picture. Exit code 2 when a picture could not be read."""
     from yogalib.paths import Paths
     from yogalib.predict import predict
-    from yogalib.runs import find_run
+    from yogalib.runs.store import find_run
 
     answers, bad = predict(find_run(arguments.run, Paths.of("").runs), arguments.paths, arguments.top)
     if arguments.json:
@@ -107,7 +107,7 @@ def _evaluate(arguments) -> None:
     """Print accuracy, its interval and the accuracy per class."""
     from yogalib.paths import Paths
     from yogalib.predict import evaluate
-    from yogalib.runs import find_run
+    from yogalib.runs.store import find_run
 
     result, notes = evaluate(find_run(arguments.run, Paths.of("").runs), arguments.folder)
     for note in notes:
@@ -165,7 +165,7 @@ def _pretrain(arguments) -> None:
 
 def _plan(arguments) -> None:
     """Print the runs of each notebook with pictures, time, memory and disk; nothing is trained."""
-    from yogalib.plan import Plan, describe
+    from yogalib.runs.plan import Plan, describe
 
     print("\n".join(describe(Plan.open(arguments.profile))))
 
@@ -226,8 +226,8 @@ def _runs(arguments) -> int:
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
-    from yogalib.progress import PLAN, duration, planned_work
     from yogalib.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook
+    from yogalib.runs.progress import PLAN, duration, planned_work
     from yogalib.study import Study
 
     notebook, start = arguments.notebook, time.monotonic()

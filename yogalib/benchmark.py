@@ -24,7 +24,7 @@ from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder
 from yogalib.models.zero_shot import answerer, classify
 from yogalib.profile import Yolo
-from yogalib.runs import Run
+from yogalib.runs.store import Run
 
 KEPT = "model.pt"  # weights of the best epoch, in the folder of a run that keeps them
 

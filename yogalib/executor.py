@@ -1,6 +1,6 @@
 """The runs of a study made ahead of its notebooks, here or on a Ray cluster; the run store is where both meet.
 
-What a notebook will ask for, the plan knows (yogalib.plan); whatever is in the store already is not made again.
+What a notebook will ask for, the plan knows (yogalib.runs.plan); whatever is in the store already is not made again.
 """
 
 import importlib.util
@@ -17,9 +17,9 @@ import pandas as pd
 
 from yogalib.errors import BadInput
 from yogalib.paths import Paths, from_environment
-from yogalib.plan import Plan, Request, planned_runs
 from yogalib.profile import Profile
-from yogalib.progress import duration
+from yogalib.runs.plan import Plan, Request, planned_runs
+from yogalib.runs.progress import duration
 from yogalib.study import Study
 
 PER_GPU = 4  # runs at a time, at most: a few keep a GPU at work, more only wait for each other

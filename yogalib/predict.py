@@ -14,7 +14,7 @@ from yogalib.metrics import top_k, wilson
 from yogalib.models.device import pick_device
 from yogalib.models.encoders import Encoder, build_clip
 from yogalib.models.zero_shot import classify
-from yogalib.runs import Run
+from yogalib.runs.store import Run
 
 CHUNK = 512  # pictures decoded at a time: a folder of any size fits in memory
 

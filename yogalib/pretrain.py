@@ -27,7 +27,7 @@ from yogalib.models.encoders import MINI, MINI_WEIGHTS, fresh_clip, tokenise
 from yogalib.models.finetune import contrastive_loss, recolour
 from yogalib.models.zero_shot import normalise, unit
 from yogalib.paths import from_environment, write_whole
-from yogalib.runs import machine
+from yogalib.runs.store import machine
 from yogalib.synthetic.captions import FACTS, captions, fact_matrix
 from yogalib.synthetic.pool import draw_chunk, load_chunk
 from yogalib.synthetic.skeleton import JOINTS

@@ -12,7 +12,7 @@ from pathlib import Path
 from yogalib.errors import BadInput
 from yogalib.inputs import NOTEBOOKS, report_inputs
 from yogalib.paths import ROOT, swap_folder, write_whole
-from yogalib.progress import quiet_papermill
+from yogalib.runs.progress import quiet_papermill
 from yogalib.study import Study
 from yogalib.summary import claims, handed_over, notebook_title
 
@@ -138,7 +138,7 @@ def publish(study: Study) -> None:
 def summary(study: Study) -> dict:
     """Return what summary.json holds (DESIGN: "What a run leaves behind")."""
     from yogalib.dataset.index import data_hash
-    from yogalib.runs import machine
+    from yogalib.runs.store import machine
 
     about = machine()
     return {

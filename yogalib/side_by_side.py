@@ -19,7 +19,7 @@ import torch
 
 from yogalib.models.meter import Meter
 from yogalib.paths import write_whole
-from yogalib.runs import machine
+from yogalib.runs.store import machine
 
 UNITS = (("h", 1 / 3600, 3600), ("min", 1 / 60, 60), ("s", 1, 1), ("ms", 1000, 0))
 

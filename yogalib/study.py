@@ -21,10 +21,10 @@ from yogalib.dataset.splits import split_rows
 from yogalib.dataset.subsets import select_subset
 from yogalib.dataset.twins import twin_groups
 from yogalib.errors import BadInput
-from yogalib.experiments import Experiments
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
+from yogalib.runs.experiments import Experiments
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from yogalib.facts.paper import load_paper
 from yogalib.profile import Profile
-from yogalib.progress import duration
+from yogalib.runs.progress import duration
 from yogalib.show import INTERVAL, NOTHING, number, p_value, plain, printed, show, show_figure, table_figure, title_of
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _paired(build: Path) -> str:
 
 def what_was_run(study: "Study") -> pd.DataFrame:
     """Return the setting of the report as two columns, what and value."""
-    from yogalib.runs import machine
+    from yogalib.runs.store import machine
 
     about, rows, tuning = machine(), study.subset("all"), study.profile.fine_tuning
     where = f"{about['gpu'] or 'no GPU'}, {about['cores']} cores, {about['platform']}"

@@ -22,7 +22,7 @@ from yogalib.metrics import (
     weighted_scores,
     wilson,
 )
-from yogalib.runs import Run
+from yogalib.runs.store import Run
 
 APPENDIX_A = ("Standing", "Balancing", "Reclining", "Inverted", "Sitting", "Wheel")  # Tables A1 to A6
 PRINTED_B = ("Reclining", "Sitting")  # the superclasses whose matrices the paper prints, Figs. A1 and A2

@@ -20,7 +20,7 @@ from filelock import FileLock
 from yogalib.errors import BadInput
 from yogalib.models.meter import Meter
 from yogalib.paths import partial_folder, write_whole
-from yogalib.progress import progress
+from yogalib.runs.progress import progress
 
 CODE = 3  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")

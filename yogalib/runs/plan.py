@@ -13,15 +13,15 @@ import pandas as pd
 from yogalib.dataset.splits import draw_per_class
 from yogalib.dataset.subsets import select_subset
 from yogalib.errors import BadInput
-from yogalib.experiments import classes_of
 from yogalib.facts.paper import load_paper
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.models.encoders import RANDOM, SHAPES, weights_file
 from yogalib.models.published import weights_of
 from yogalib.paths import from_environment
 from yogalib.profile import FineTuning, Profile, Prompt, Targets
-from yogalib.progress import duration
-from yogalib.runs import run_id
+from yogalib.runs.experiments import classes_of
+from yogalib.runs.progress import duration
+from yogalib.runs.store import run_id
 from yogalib.study import Study
 
 

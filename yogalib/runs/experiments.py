@@ -11,7 +11,7 @@ from yogalib.dataset.index import data_hash
 from yogalib.dataset.splits import draw_per_class, hold_out
 from yogalib.facts.prompts import class_prompts
 from yogalib.profile import FineTuning, Prompt
-from yogalib.runs import CODE, Run, mark_last, save_predictions, stored_run
+from yogalib.runs.store import CODE, Run, mark_last, save_predictions, stored_run
 
 
 class Experiments:

@@ -14,7 +14,7 @@ import pytest
 
 from yogalib import paths
 from yogalib.errors import BadInput
-from yogalib.runs import Run, find_run, mark_last, run_id, save_predictions, stored_run
+from yogalib.runs.store import Run, find_run, mark_last, run_id, save_predictions, stored_run
 
 
 def make(folder: Path) -> None:

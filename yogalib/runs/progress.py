@@ -53,7 +53,7 @@ def planned_work(notebook: str, profile: str) -> list[int]:
 
     Going back through the network takes twice as long as going forth, so that a training picture counts three times.
     """
-    from yogalib.plan import NOTEBOOKS, Plan
+    from yogalib.runs.plan import NOTEBOOKS, Plan
 
     plan = Plan.open(profile)
     NOTEBOOKS.get(notebook, lambda _: None)(plan)

@@ -9,7 +9,7 @@ from yogalib.__main__ import main
 from yogalib.errors import BadInput
 from yogalib.models.costs import encoder_costs, papers_pace, training_memory, yolo_costs
 from yogalib.models.encoders import OPENAI
-from yogalib.plan import Plan, add_costs, planned_runs
+from yogalib.runs.plan import Plan, add_costs, planned_runs
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Asked, planned, made once, kept."""
