@@ -13,9 +13,9 @@ from yogalib import inputs
 from yogalib.facts.paper import load_paper
 from yogalib.inputs import code_alone, report_inputs
 from yogalib.profile import read_profile
+from yogalib.results.show import number, plain, printed, table_figure, title_of, write_figure
 from yogalib.runs.progress import Progress, duration, planned_work
 from yogalib.runs.store import stored_run
-from yogalib.show import number, plain, printed, table_figure, title_of, write_figure
 from yogalib.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
 
 MINI = read_profile("mini")
@@ -225,7 +225,7 @@ def test_headlines_and_contents_name_what_there_is():
 def test_figure_of_photographs_weighs_little_and_keeps_its_shape(tmp_path):
     import matplotlib.pyplot as plt
 
-    from yogalib.galleries import picture_grid
+    from yogalib.results.galleries import picture_grid
 
     noise = np.random.default_rng(0).normal(128, 30, (8, 96, 96, 3)).clip(0, 255).astype("uint8")
     figure = picture_grid(list(noise), ["pose"] * 8)

@@ -10,10 +10,10 @@ from yogalib.dataset.index import build_index, describe_dropped
 from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
-from yogalib.metrics import top_k, wilson
 from yogalib.models.device import pick_device
 from yogalib.models.encoders import Encoder, build_clip
 from yogalib.models.zero_shot import classify
+from yogalib.results.metrics import top_k, wilson
 from yogalib.runs.store import Run
 
 CHUNK = 512  # pictures decoded at a time: a folder of any size fits in memory

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from yogalib.audit import twins_of
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import describe_dropped, refresh_index
 from yogalib.dataset.pixels import decoded_file, to_pixels
@@ -24,6 +23,7 @@ from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
+from yogalib.results.audit import twins_of
 from yogalib.runs.experiments import Experiments
 
 
@@ -200,7 +200,7 @@ class Study(Experiments):
 
     def save_table(self, name: str, table: pd.DataFrame, caption: str) -> None:
         """Save a table as tables/<name>.csv and show it under its caption."""
-        from yogalib.show import show_table
+        from yogalib.results.show import show_table
 
         file = self.paths.build / "tables" / f"{name}.csv"
         write_whole(file, lambda path: table.to_csv(path, index=False))
@@ -211,7 +211,7 @@ class Study(Experiments):
         """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption; .webp is for the pages."""
         from matplotlib.pyplot import close
 
-        from yogalib.show import show_figure, write_figure
+        from yogalib.results.show import show_figure, write_figure
 
         for ending in (".svg", ".png", ".webp"):
             file = self.paths.build / "figures" / f"{name}{ending}"

@@ -9,8 +9,19 @@ import pandas as pd
 
 from yogalib.facts.paper import load_paper
 from yogalib.profile import Profile
+from yogalib.results.show import (
+    INTERVAL,
+    NOTHING,
+    number,
+    p_value,
+    plain,
+    printed,
+    show,
+    show_figure,
+    table_figure,
+    title_of,
+)
 from yogalib.runs.progress import duration
-from yogalib.show import INTERVAL, NOTHING, number, p_value, plain, printed, show, show_figure, table_figure, title_of
 
 if TYPE_CHECKING:
     from yogalib.study import Study

@@ -124,7 +124,7 @@ def test_caller_can_not_spoil_the_numbers():
 
 
 def test_tables_2_and_3_hold_the_papers_sums_beside_ours():
-    from yogalib.tables import subset_counts, subset_examples
+    from yogalib.results.tables import subset_counts, subset_examples
 
     six = load_taxonomy().query(f"sanskrit in {POSES}")["class"].tolist()
     rows = pd.DataFrame({"class": six * 5, "path": [f"{place}.jpg" for place in range(30)]})

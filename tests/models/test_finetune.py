@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from yogalib.metrics import wilson
 from yogalib.models.device import Device, Graphed
 from yogalib.models.encoders import Encoder, import_clip, open_encoder
 from yogalib.models.finetune import (
@@ -28,6 +27,7 @@ from yogalib.models.resident import Pictures, resident
 from yogalib.models.zero_shot import answerer, classify, encode_images, encode_prompts, normalise
 from yogalib.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_test
 from yogalib.profile import Augmentation, read_profile
+from yogalib.results.metrics import wilson
 
 CPU = Device(torch.device("cpu"), bf16=False)
 PROMPTS = ["Yoga pose one", "Yoga pose two", "Yoga pose three"]

@@ -22,8 +22,8 @@ from yogalib.dataset.subsets import read_list
 from yogalib.dataset.twins import find_twins
 from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names
-from yogalib.metrics import wilson
 from yogalib.paths import write_whole
+from yogalib.results.metrics import wilson
 
 SIDE = 160  # pixels of the shorter side when measured: scores must not depend on the file's size
 KEYS = {"k": "keep", "d": "drop", "a": None}  # a: as the table has it

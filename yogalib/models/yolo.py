@@ -1,4 +1,4 @@
-"""The one module that imports ultralytics: a process that trains YOLOv8-cls, or asks a trained one (yogalib.benchmark).
+"""The one module that imports ultralytics: a process that trains YOLOv8-cls, or asks a trained one (yogalib.results.benchmark).
 
 Run as `python -m yogalib.models.yolo job.json`; answers are left as .npy files in the job's folder.
 """
@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from yogalib.benchmark import KEPT
 from yogalib.dataset.images import open_image
 from yogalib.orphans import end_with_parent
+from yogalib.results.benchmark import KEPT
 
 BATCH = 256
 

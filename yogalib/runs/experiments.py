@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from yogalib.audit import twins_of
 from yogalib.dataset.index import data_hash
 from yogalib.dataset.splits import draw_per_class, hold_out
 from yogalib.facts.prompts import class_prompts
 from yogalib.profile import FineTuning, Prompt
+from yogalib.results.audit import twins_of
 from yogalib.runs.store import CODE, Run, mark_last, save_predictions, stored_run
 
 
@@ -138,8 +138,8 @@ class Experiments:
 
     def yolo(self, split_seed: int | None = None, keep_weights: bool = False) -> Run:
         """Train YOLOv8-cls on the same training part (section 5), and keep it as a run; its history is of the validation part."""
-        from yogalib.benchmark import KEPT, train_yolo
         from yogalib.models.published import weights_of
+        from yogalib.results.benchmark import KEPT, train_yolo
 
         settings = self.profile.yolo
         start = weights_of(settings, self.paths.weights)
@@ -175,9 +175,9 @@ class Experiments:
 
     def judge(self, run: Run, other: "Experiments", rows: pd.DataFrame) -> Run:
         """Let a run that kept its weights, of CLIP or YOLO, answer for rows of another study (section 5); keep it as a run."""
-        from yogalib.benchmark import KEPT, ask_yolo
         from yogalib.models.zero_shot import classify
         from yogalib.predict import tuned_encoder
+        from yogalib.results.benchmark import KEPT, ask_yolo
 
         classes = run.config["classes"]
         config = {"kind": "judged", "code": CODE, "run": run.folder.name, "test": data_hash(rows), "classes": classes}

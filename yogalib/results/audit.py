@@ -109,7 +109,7 @@ def by_twins(run, train: pd.DataFrame, test: pd.DataFrame, twins: pd.DataFrame) 
 
     train, test : the run's own parts. Columns: pictures, accuracy, low, high (Wilson), n.
     """
-    from yogalib.metrics import wilson
+    from yogalib.results.metrics import wilson
 
     twin, hits = have_twin(test, train, twins), run.hits
     parts = {

@@ -11,14 +11,14 @@ import pytest
 from conftest import POSES, write_photos
 from PIL import Image
 
-from yogalib.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table
 from yogalib.errors import BadInput
 from yogalib.models.costs import Costs
 from yogalib.models.linear import linear_on_pixels
 from yogalib.models.published import YOLO, weights_of
 from yogalib.profile import read_profile
+from yogalib.results.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table
+from yogalib.results.tables import over_splits, small_table
 from yogalib.study import Study
-from yogalib.tables import over_splits, small_table
 
 TREE = next(iter(POSES))
 

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from yogalib.metrics import wilson
+from yogalib.results.metrics import wilson
 
 # Okabe and Ito's palette: told apart with any kind of colour vision
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]

@@ -9,7 +9,7 @@ from scipy.stats import bootstrap
 from yogalib.facts.paper import load_paper
 from yogalib.facts.prompts import class_names
 from yogalib.facts.taxonomy import load_taxonomy, parents, superclass_names
-from yogalib.metrics import (
+from yogalib.results.metrics import (
     at_level,
     calibration_error,
     collapsed,

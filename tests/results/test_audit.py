@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from yogalib.audit import by_twins, conflicts, margin_counts, margins, recovered, twin_counts
 from yogalib.dataset.images import inspect_image, text_share
 from yogalib.dataset.splits import hold_out, split_rows
 from yogalib.dataset.twins import ALIKE, MOST_BITS, SURE_BITS, find_twins, have_twin, twin_groups
+from yogalib.results.audit import by_twins, conflicts, margin_counts, margins, recovered, twin_counts
 from yogalib.study import Study
 from yogalib.synthetic.world import planted_twins
 

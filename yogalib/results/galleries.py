@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from yogalib.figures import set_style
+from yogalib.results.figures import set_style
 
 
 def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8) -> Figure:

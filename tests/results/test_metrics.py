@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, hypergeom, ttest_1samp, ttest_rel
 from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
 
-from yogalib import metrics
 from yogalib.facts.taxonomy import load_taxonomy, parents
+from yogalib.results import metrics
 
 
 def random_answers(classes: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
