@@ -21,8 +21,8 @@ import yaml
 from conftest import POSES, ROOT, run_interactively, write_photos
 
 from yogalib.__main__ import main
+from yogalib.pages.report import NOTEBOOKS
 from yogalib.profile import FOLDER
-from yogalib.report import NOTEBOOKS
 from yogalib.runs.plan import Plan, planned_runs
 
 TREE = next(iter(POSES))
@@ -311,7 +311,7 @@ def test_failed_notebook_stops_the_run_and_leaves_the_old_report(reproduced):
 def test_dead_kernel_is_a_failure_whatever_the_saved_notebook_says(tmp_path, monkeypatch):
     import nbformat
 
-    from yogalib import report
+    from yogalib.pages import report
 
     book = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
     book.cells = [

@@ -200,7 +200,7 @@ def _prepare(arguments) -> None:
     from yogalib.dataset.yopo import describe_folders
     from yogalib.doctor import check
     from yogalib.executor import chosen_executor
-    from yogalib.inputs import write_inputs
+    from yogalib.pages.inputs import write_inputs
 
     chosen_executor()
     study = check(arguments.profile)
@@ -226,7 +226,7 @@ def _runs(arguments) -> int:
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
-    from yogalib.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook
+    from yogalib.pages.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook
     from yogalib.runs.progress import PLAN, duration, planned_work
     from yogalib.study import Study
 
@@ -246,7 +246,7 @@ def _notebook(arguments) -> int:
 
 def _publish(arguments) -> None:
     """Put the finished pages in the place of the published report."""
-    from yogalib.report import publish
+    from yogalib.pages.report import publish
     from yogalib.study import Study
 
     study = Study.open(arguments.profile)

@@ -9,14 +9,14 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from yogalib import inputs
 from yogalib.facts.paper import load_paper
-from yogalib.inputs import code_alone, report_inputs
+from yogalib.pages import inputs
+from yogalib.pages.inputs import code_alone, report_inputs
+from yogalib.pages.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
 from yogalib.profile import read_profile
 from yogalib.results.show import number, plain, printed, table_figure, title_of, write_figure
 from yogalib.runs.progress import Progress, duration, planned_work
 from yogalib.runs.store import stored_run
-from yogalib.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
 
 MINI = read_profile("mini")
 COMPARABLE = MINI.model_copy(update={"not_comparable": None})

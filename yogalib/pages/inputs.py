@@ -12,7 +12,7 @@ from yogalib.paths import ROOT, write_whole
 from yogalib.profile import Profile
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-9]_*.ipynb"))  # 00_* are tools, not pages
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css")
 # commands of their own: no page changes with them
 APART = (

@@ -10,11 +10,11 @@ from datetime import date
 from pathlib import Path
 
 from yogalib.errors import BadInput
-from yogalib.inputs import NOTEBOOKS, report_inputs
+from yogalib.pages.inputs import NOTEBOOKS, report_inputs
+from yogalib.pages.summary import claims, handed_over, notebook_title
 from yogalib.paths import ROOT, swap_folder, write_whole
 from yogalib.runs.progress import quiet_papermill
 from yogalib.study import Study
-from yogalib.summary import claims, handed_over, notebook_title
 
 SUMMARY = "08_summary"
 TEMPLATES = Path(__file__).with_name("templates")
