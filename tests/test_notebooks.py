@@ -17,9 +17,9 @@ from test_reproduce import own_profile
 from yogalib.dataset.lists import PICKED
 from yogalib.dataset.subsets import POSES as SIX
 from yogalib.errors import BadInput
-from yogalib.explore import Explorer
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.study import Study
+from yogalib.tools.explore import Explorer
 
 
 def widgets_of(book: nbformat.NotebookNode, model: str) -> list[dict]:

@@ -356,8 +356,8 @@ def test_predict_and_evaluate_use_the_finished_run(reproduced, tell):
 
 def test_stored_predictions_are_what_the_stored_model_says(reproduced):
     home, _, _ = reproduced
-    from yogalib.predict import probabilities_of
     from yogalib.runs.store import find_run
+    from yogalib.tools.predict import probabilities_of
 
     run = find_run("last", home / "runs")
     probabilities, good, bad = probabilities_of(run, [home / "photos" / path for path in run.predictions["path"]])

@@ -87,8 +87,8 @@ def _positive(text: str) -> int:
 def _predict(arguments) -> int:
     """Print the most probable poses of each picture. Exit code 2 when a picture could not be read."""
     from yogalib.paths import Paths
-    from yogalib.predict import predict
     from yogalib.runs.store import find_run
+    from yogalib.tools.predict import predict
 
     answers, bad = predict(find_run(arguments.run, Paths.of("").runs), arguments.paths, arguments.top)
     if arguments.json:
@@ -106,8 +106,8 @@ def _predict(arguments) -> int:
 def _evaluate(arguments) -> None:
     """Print accuracy, its interval and the accuracy per class."""
     from yogalib.paths import Paths
-    from yogalib.predict import evaluate
     from yogalib.runs.store import find_run
+    from yogalib.tools.predict import evaluate
 
     result, notes = evaluate(find_run(arguments.run, Paths.of("").runs), arguments.folder)
     for note in notes:
@@ -158,7 +158,7 @@ def _download(arguments) -> None:
 
 def _pretrain(arguments) -> None:
     """Pre-train CLIP-mini on random bodies and captions of their geometry; a killed run goes on where it stopped."""
-    from yogalib.pretrain import main as pretrain
+    from yogalib.tools.pretrain import main as pretrain
 
     pretrain()
 
@@ -172,14 +172,14 @@ def _plan(arguments) -> None:
 
 def _doctor(arguments) -> None:
     """Say what machine this is and, for each profile, whether it can run here; if not, what is missing and what mends it."""
-    from yogalib.doctor import examine
+    from yogalib.tools.doctor import examine
 
     print("\n".join(examine()))
 
 
 def _bench(arguments) -> None:
     """Print how much faster our path is than the naive loop, measured side by side on this machine."""
-    from yogalib.bench import main as bench
+    from yogalib.tools.bench.main import main as bench
 
     bench(arguments.save)
 
@@ -198,9 +198,9 @@ def _weights(arguments) -> None:
 def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
     from yogalib.dataset.yopo import describe_folders
-    from yogalib.doctor import check
-    from yogalib.executor import chosen_executor
     from yogalib.pages.inputs import write_inputs
+    from yogalib.tools.doctor import check
+    from yogalib.tools.executor import chosen_executor
 
     chosen_executor()
     study = check(arguments.profile)
@@ -217,7 +217,7 @@ def _prepare(arguments) -> None:
 
 def _runs(arguments) -> int:
     """Make the runs that are not in the store yet, in this process (EXECUTOR=local) or on a cluster (EXECUTOR=ray)."""
-    from yogalib.executor import Seen, chosen_executor, make_runs, requested_runs
+    from yogalib.tools.executor import Seen, chosen_executor, make_runs, requested_runs
 
     executor, plan = chosen_executor(), Seen.open(arguments.profile)
     outcomes = make_runs(plan, requested_runs(plan), executor)

@@ -25,9 +25,9 @@ from yogalib.models.finetune import (
 )
 from yogalib.models.resident import Pictures, resident
 from yogalib.models.zero_shot import answerer, classify, encode_images, encode_prompts, normalise
-from yogalib.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_test
 from yogalib.profile import Augmentation, read_profile
 from yogalib.results.metrics import wilson
+from yogalib.tools.bench.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_test
 
 CPU = Device(torch.device("cpu"), bf16=False)
 PROMPTS = ["Yoga pose one", "Yoga pose two", "Yoga pose three"]

@@ -176,8 +176,8 @@ class Experiments:
     def judge(self, run: Run, other: "Experiments", rows: pd.DataFrame) -> Run:
         """Let a run that kept its weights, of CLIP or YOLO, answer for rows of another study (section 5); keep it as a run."""
         from yogalib.models.zero_shot import classify
-        from yogalib.predict import tuned_encoder
         from yogalib.results.benchmark import KEPT, ask_yolo
+        from yogalib.tools.predict import tuned_encoder
 
         classes = run.config["classes"]
         config = {"kind": "judged", "code": CODE, "run": run.folder.name, "test": data_hash(rows), "classes": classes}

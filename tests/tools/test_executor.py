@@ -17,13 +17,13 @@ import pytest
 import yaml
 from conftest import ROOT, write_photos
 
-from yogalib import executor
 from yogalib.__main__ import main
 from yogalib.errors import BadInput
-from yogalib.executor import Seen, chosen_executor, gpu_share, make_runs, requested_runs
 from yogalib.profile import FOLDER
 from yogalib.runs.experiments import Experiments
 from yogalib.runs.plan import Plan, Request
+from yogalib.tools import executor
+from yogalib.tools.executor import Seen, chosen_executor, gpu_share, make_runs, requested_runs
 
 CARD = 80e9
 
@@ -96,7 +96,7 @@ def test_failing_run_is_named_in_one_line_and_the_others_are_made(tiny, monkeypa
     assert f"{len(runs) - 1} made, 0 in the store already, 1 failed" in said
     make_runs(Seen.open(str(tiny)), runs, "local")  # goes on: nothing is made twice
     assert f"0 made, {len(runs) - 1} in the store already, 1 failed" in capsys.readouterr().out
-    monkeypatch.setattr("yogalib.executor.requested_runs", lambda plan: runs)
+    monkeypatch.setattr("yogalib.tools.executor.requested_runs", lambda plan: runs)
     assert main(["runs", str(tiny)]) == 1
 
 

@@ -1,4 +1,4 @@
-"""`make bench`: our path beside the naive loop (yogalib.naive) and open_clip's training step, in one run, as ratios.
+"""`make bench`: our path beside the naive loop (yogalib.tools.bench.naive) and open_clip's training step, in one run, as ratios.
 
 Pictures are noise of a photograph's size and weights are random, which is fair for speed. The paths take turns, so that whatever
 else the machine does hits all of them. Timings of one machine say little about another: read the ratios.
@@ -28,9 +28,16 @@ from yogalib.models.encoders import RANDOM, Encoder, import_clip, open_encoder
 from yogalib.models.finetune import fine_tune, make_optimiser, train_step
 from yogalib.models.resident import Pictures, resident
 from yogalib.models.zero_shot import answerer, classify, normalise
-from yogalib.naive import PicturesAndCaptions, naive_answer, naive_epoch, naive_optimiser, naive_step, naive_test
 from yogalib.profile import FineTuning, read_profile
-from yogalib.side_by_side import Row, keep, peak, processor_name, table, take_turns
+from yogalib.tools.bench.naive import (
+    PicturesAndCaptions,
+    naive_answer,
+    naive_epoch,
+    naive_optimiser,
+    naive_step,
+    naive_test,
+)
+from yogalib.tools.bench.turns import Row, keep, peak, processor_name, table, take_turns
 
 TRAIN, TEST, EPOCHS, SPLITS, CLASSES = 15_301, 3_826, 5, 78, 82  # the paper's
 WARM_UP = {"cpu": 1, "cuda": 5}  # a GPU's graph is recorded in the fourth call

@@ -10,12 +10,12 @@ from conftest import draw
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yogalib.dataset.curate import SCORES, Curation, agreement, content_scores, keys_between, measure, propose
 from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import PICKED
 from yogalib.dataset.subsets import POSES, select_subset
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.tools.curate import SCORES, Curation, agreement, content_scores, keys_between, measure, propose
 
 GOOD = {"side": 300, "busy": 0.0, "text": 0.0, "tones": 5.0, "skin": 0.2, "one_piece": 1.0, "twin": 0}
 

@@ -18,9 +18,9 @@ from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names, class_prompts
 from yogalib.models.encoders import Encoder
 from yogalib.models.zero_shot import classify, encode_images
-from yogalib.predict import tuned_encoder
 from yogalib.runs.store import Run, find_run
 from yogalib.study import Study
+from yogalib.tools.predict import tuned_encoder
 
 CHANNELS = 300  # that gScoreCAM asks, as the paper has it
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from yogalib import bench as benchmark
 from yogalib.__main__ import main
-from yogalib.bench import PEER, Bench, Sizes, open_clip_step, tuning_rows
 from yogalib.models.device import Device
 from yogalib.models.finetune import batch_loss
-from yogalib.side_by_side import Row, peak, table, take_turns
+from yogalib.tools.bench import main as benchmark
+from yogalib.tools.bench.main import PEER, Bench, Sizes, open_clip_step, tuning_rows
+from yogalib.tools.bench.turns import Row, peak, table, take_turns
 
 CPU = Device(torch.device("cpu"), bf16=False)
 TINY = Sizes((("CLIP-mini-RN", 6),), ("CLIP-mini-RN",), flow=4, train=8, epochs=1, repeats=1, runs=1, matrix=64)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from yogalib import pretrain as module
 from yogalib.models.encoders import MINI, import_clip, open_encoder
-from yogalib.pretrain import MIRRORED, Pretraining, Setting, about_the_middle, pretrain, vary
 from yogalib.synthetic.captions import FACTS, fact_matrix
 from yogalib.synthetic.pool import draw_chunk, load_chunk
 from yogalib.synthetic.skeleton import JOINTS
+from yogalib.tools import pretrain as module
+from yogalib.tools.pretrain import MIRRORED, Pretraining, Setting, about_the_middle, pretrain, vary
 
 TOY = Setting(chunks=2, seeing=2, words=2, seeing_batch=32, words_batch=32)
 
