@@ -1,4 +1,4 @@
-"""Figures, drawn from frames and arrays that anybody can save; one look for all of them, set on import."""
+"""Figures, drawn from frames and arrays that anybody can save; style.py has their look."""
 
 from textwrap import fill
 
@@ -6,44 +6,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from yogalib.results.metrics import wilson
-
-# Okabe and Ito's palette: told apart with any kind of colour vision
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
-
-
-def set_style() -> None:
-    """Set the look of every figure."""
-    sns.set_theme(style="whitegrid", palette=COLOURS, font_scale=0.9)
-    plt.rcParams.update(
-        {
-            "figure.constrained_layout.use": True,
-            "figure.dpi": 100,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "svg.hashsalt": "yogalib",  # the same figure gives the same file
-            "svg.fonttype": "none",
-        }
-    )
+from yogalib.results.style import COLOURS, STYLE
 
 
 def _level_line(axis, share: float, name: str) -> None:
     """Draw a dotted line at a share, named in the margin, where no curve runs."""
     axis.axhline(100 * share, linestyle=":", color="grey")
-    place = {
-        "xytext": (3, 0),
-        "textcoords": "offset points",
-        "fontsize": 7,
-        "ha": "left",
-        "va": "center",
-        "color": "#555",
-    }
-    axis.annotate(fill(name, 8), (1, 100 * share), xycoords=("axes fraction", "data"), annotation_clip=False, **place)
+    margin = {"xycoords": ("axes fraction", "data"), "xytext": (3, 0), "textcoords": "offset points"}
+    look = {"fontsize": 7, "ha": "left", "va": "center", "color": "#555"}
+    axis.annotate(fill(name, 8), (1, 100 * share), annotation_clip=False, **margin, **look)
 
 
+@rc_context(STYLE)
 def class_distribution(counts: pd.DataFrame) -> Figure:
     """Draw Fig. 1: images per superclass, level 1 above level 2. Columns of counts: level, superclass, images."""
     levels = [part for _, part in counts.groupby("level")]
@@ -58,6 +38,7 @@ def class_distribution(counts: pd.DataFrame) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def learning_curve(
     history: pd.DataFrame, n: int, chance: float, part: str = "test", loss: str = "contrastive"
 ) -> Figure:
@@ -76,6 +57,7 @@ def learning_curve(
     return figure
 
 
+@rc_context(STYLE)
 def similarity_map(cosine: np.ndarray, labels: np.ndarray, names: list[str]) -> Figure:
     """Draw one half of Fig. 4: mean cosine similarity of the pictures of each class (rows) with each prompt (columns).
 
@@ -85,6 +67,7 @@ def similarity_map(cosine: np.ndarray, labels: np.ndarray, names: list[str]) -> 
     return _heat_map(mean, names, "prompt", "pictures of", "mean cosine similarity", np.char.mod("%.2f", mean))
 
 
+@rc_context(STYLE)
 def confusion_map(shares: np.ndarray, names: list[str]) -> Figure:
     """Draw one matrix of Appendix B: shares of each predicted class (columns) by true class (rows), (G, G)."""
     marks = np.where(shares > 0, np.char.mod("%.0f", 100 * shares), "")  # a field of zeros hides what matters
@@ -118,18 +101,26 @@ def _spread(table: pd.DataFrame, middle: str = "mean") -> np.ndarray:
     return 100 * np.nan_to_num([table[middle] - table["low"], table["high"] - table[middle]])
 
 
-def accuracy_bars(table: pd.DataFrame, by: str, chance: float) -> Figure:
-    """Draw accuracies with their intervals. Columns: `by`, accuracy, low, high (shares), n."""
+def _accuracies(names: pd.Series, table: pd.DataFrame, middle: str, right: int) -> tuple[Figure, Axes]:
+    """Draw accuracies with their intervals, a named row each. middle : their column; right : where the axis ends, in percent."""
     figure, axis = plt.subplots(figsize=(7, 0.45 * len(table) + 1.1))
-    axis.errorbar(100 * table["accuracy"], table[by], xerr=_spread(table, "accuracy"), fmt="o", capsize=3)
-    axis.axvline(100 * chance, linestyle=":", color="grey")
-    axis.annotate("chance", (100 * chance, 1), xycoords=("data", "axes fraction"), ha="left", va="bottom", color="grey")
+    axis.errorbar(100 * table[middle], names, xerr=_spread(table, middle), fmt="o", capsize=3)
     axis.invert_yaxis()
     axis.margins(y=0.3)
-    axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images", xlim=(0, 100))
+    axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images", xlim=(0, right))
+    return figure, axis
+
+
+@rc_context(STYLE)
+def accuracy_bars(table: pd.DataFrame, by: str, chance: float) -> Figure:
+    """Draw accuracies with their intervals. Columns: `by`, accuracy, low, high (shares), n."""
+    figure, axis = _accuracies(table[by], table, "accuracy", right=100)
+    axis.axvline(100 * chance, linestyle=":", color="grey")
+    axis.annotate("chance", (100 * chance, 1), xycoords=("data", "axes fraction"), ha="left", va="bottom", color="grey")
     return figure
 
 
+@rc_context(STYLE)
 def probability_bars(table: pd.DataFrame) -> Figure:
     """Draw what a picture is taken for. Columns: pose, then probabilities (shares), one column for each way of asking."""
     table = 100 * table.set_index("pose")
@@ -145,6 +136,7 @@ def probability_bars(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def model_bars(table: pd.DataFrame) -> Figure:
     """Draw several models' accuracies by level with their t-intervals. Columns as tables.over_splits."""
     models, levels = table["model"].unique(), table["level"].unique()
@@ -161,6 +153,7 @@ def model_bars(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def side_by_side(accuracy: pd.DataFrame, training: pd.DataFrame, inference: pd.DataFrame) -> Figure:
     """Draw Fig. 9: accuracy with its interval, training time to the best epoch and inference time, model by model.
 
@@ -184,6 +177,7 @@ def side_by_side(accuracy: pd.DataFrame, training: pd.DataFrame, inference: pd.D
     return figure
 
 
+@rc_context(STYLE)
 def difference_bars(table: pd.DataFrame, ours: str, theirs: str) -> Figure:
     """Draw the difference of two models by class, sorted. Columns: pose, n, difference (shares)."""
     figure, axis = plt.subplots(figsize=(7, 0.17 * len(table) + 1.1))
@@ -196,6 +190,7 @@ def difference_bars(table: pd.DataFrame, ours: str, theirs: str) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
     """Draw Tables 6 and 7: accuracy over the learning rate, one line per weight decay. Columns as tables.small_table."""
     figure, axis = plt.subplots(figsize=(6, 3))
@@ -210,6 +205,7 @@ def grid_curve(table: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def grid_map(table: pd.DataFrame) -> Figure:
     """Draw Tables 6 and 7 as a map, learning rate by weight decay. Columns as tables.small_table."""
     shape = {"index": "weight_decay", "columns": "learning_rate"}
@@ -233,17 +229,13 @@ def grid_map(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def setting_bars(table: pd.DataFrame, by: str) -> Figure:
     """Draw means over splits with their t-intervals, one line per setting. Columns: `by` and those of tables.small_table."""
-    figure, axis = plt.subplots(figsize=(7, 0.45 * len(table) + 1.1))
-    names = table[by].str.replace("_", " ")
-    axis.errorbar(100 * table["mean"], names, xerr=_spread(table), fmt="o", capsize=3)
-    axis.invert_yaxis()
-    axis.margins(y=0.3)
-    axis.set(xlabel=f"top-1, % of {table['n'].iloc[0]} images", xlim=(0, 102))
-    return figure
+    return _accuracies(table[by].str.replace("_", " "), table, "mean", right=102)[0]
 
 
+@rc_context(STYLE)
 def size_curve(table: pd.DataFrame, chance: float) -> Figure:
     """Draw accuracy over training images per class, with its t-intervals. Columns: per_class and those of tables.small_table."""
     figure, axis = plt.subplots(figsize=(6, 3))
@@ -256,6 +248,7 @@ def size_curve(table: pd.DataFrame, chance: float) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def procedure(pictures: int) -> Figure:
     """Draw Fig. 3: the steps of the study, each with the number of its notebook. pictures : of all poses."""
     boxes = {  # column and row
@@ -285,6 +278,7 @@ def procedure(pictures: int) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def beside_paper(table: pd.DataFrame) -> Figure:
     """Draw accuracies with their intervals beside the paper's. Columns: what, paper, ours, low, high (percent)."""
     figure, axis = plt.subplots(figsize=(9, 0.27 * len(table) + 1))
@@ -299,6 +293,3 @@ def beside_paper(table: pd.DataFrame) -> Figure:
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
     axis.set(xlabel="top-1 or top-5, %", xlim=(0, 102))
     return figure
-
-
-set_style()

@@ -4,11 +4,13 @@ from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from yogalib.results.figures import set_style
+from yogalib.results.style import STYLE
 
 
+@rc_context(STYLE)
 def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8) -> Figure:
     """Draw pictures (R, R, 3) in rows, each under its title."""
     rows = -(-len(pictures) // columns)
@@ -21,6 +23,7 @@ def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8
     return figure
 
 
+@rc_context(STYLE)
 def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str]) -> Figure:
     """Draw Fig. 6: one picture a column, below it each kind of map laid over it.
 
@@ -42,12 +45,10 @@ def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str
     return figure
 
 
+@rc_context(STYLE)
 def sheet(pixels: np.ndarray) -> Figure:
     """Show a contact sheet, uint8 (H, W, 3), pixel for pixel."""
     figure, axis = plt.subplots(figsize=(pixels.shape[1] / 150, pixels.shape[0] / 150))
     axis.imshow(pixels)
     axis.axis("off")
     return figure
-
-
-set_style()

@@ -134,16 +134,16 @@ def write_figure(figure, path: Path) -> None:
 
     A figure of photographs weighs a fraction of what matplotlib alone would make of it.
     """
-    written = BytesIO()
+    from yogalib.results.style import packed  # seaborn: a second, and pages of tables need none
+
     if path.suffix == ".svg":
-        figure.savefig(written, format="svg", metadata={"Date": None})
-        text = re.sub('data:image/png;base64,([^"]+)', _as_jpeg, written.getvalue().decode())
+        written = packed(figure, format="svg", metadata={"Date": None}).getvalue().decode()
+        text = re.sub('data:image/png;base64,([^"]+)', _as_jpeg, written)
         path.write_text(text, encoding="utf-8")
         return
     photographs = any(axis.images for axis in figure.axes)  # they have no more to show than 100 dots an inch
     dots = 100 if photographs and path.suffix == ".png" else DOTS
-    figure.savefig(written, format="png", dpi=dots)
-    with Image.open(written) as image:
+    with Image.open(packed(figure, format="png", dpi=dots)) as image:
         picture = image.convert("RGB")
     if path.suffix == ".png":
         palette = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)

@@ -1,0 +1,53 @@
+"""Figures bring their look with them, and leave matplotlib as they found it."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from yogalib.results.figures import class_distribution
+from yogalib.results.galleries import picture_grid
+from yogalib.results.show import write_figure
+from yogalib.results.style import COLOURS
+
+COUNTS = pd.DataFrame({"level": [1, 1, 2], "superclass": ["Standing", "Sitting", "Twist"], "images": [30, 20, 10]})
+OWN = {"svg.fonttype": "path", "axes.grid": False, "font.size": 23, "figure.dpi": 50}  # a reader's, set in her notebook
+
+
+def settings() -> dict[str, str]:
+    """matplotlib's settings, but for which backend was found."""
+    return {name: str(value) for name, value in mpl.rcParams.items() if not name.startswith("backend")}
+
+
+def test_import_sets_nothing():
+    code = (
+        "import matplotlib as mpl; before = dict(mpl.rcParams); import yogalib.results.figures, yogalib.results.galleries; "
+        "print({name for name, value in dict(mpl.rcParams).items() if value != before[name]})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_drawing_and_writing_leave_the_settings_as_they_were(tmp_path):
+    with mpl.rc_context(OWN):
+        before = settings()
+        for figure in (class_distribution(COUNTS), picture_grid([np.zeros((8, 8, 3), "uint8")], ["pose"])):
+            for ending in ("svg", "png", "webp"):
+                write_figure(figure, tmp_path / f"figure.{ending}")
+            plt.close(figure)
+        assert settings() == before
+
+
+def test_a_figure_is_the_same_file_whatever_the_reader_has_set(tmp_path):
+    texts = []
+    for own in ({}, OWN):
+        with mpl.rc_context(own):
+            figure = class_distribution(COUNTS)
+            write_figure(figure, tmp_path / "figure.svg")
+            plt.close(figure)
+        texts.append((tmp_path / "figure.svg").read_text())
+    assert texts[0] == texts[1]
+    assert COLOURS[0].lower() in texts[0] and ">Standing</text>" in texts[0]
