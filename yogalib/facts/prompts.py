@@ -28,13 +28,8 @@ def class_names(classes: np.ndarray, kind: str = "sanskrit") -> list[str]:
     """Return the names of official class numbers (C,).
 
     kind : `sanskrit` (the paper's own class names), `english`, `number` (Table 5's "<category> to numeric"), or
-    `description`: what the body does, in everyday words (yogalib.synthetic.captions).
+    `description`: what the body does, in everyday words.
     """
-    if kind == "description":
-        from yogalib.synthetic.captions import pose_descriptions
-
-        described = pose_descriptions()
-        return [described[folder] for folder in load_taxonomy().set_index("class").loc[classes, "folder"]]
     if kind == "number":
         return [str(number) for number in classes]
     return load_taxonomy().set_index("class").loc[classes, kind].tolist()

@@ -1,7 +1,8 @@
 """The 82 poses of Yoga-82 in three levels.
 
 Numbers and folders are those of the official lists (Verma et al. 2020), names those of the paper's Appendix A. Where
-the two disagree on a superclass, the lists decide.
+the two disagree on a superclass, the lists decide. Descriptions are those of `yogalib.synthetic.captions`, kept here so that
+real photographs do not need the drawn world.
 """
 
 import re
@@ -49,7 +50,8 @@ def load_taxonomy() -> pd.DataFrame:
     """Return one row per pose, in the order of the official numbers 0 to 81 (82 rows; a copy; Appendix A).
 
     Columns: class (official number at level 3), folder (as the link lists write it), sanskrit (the paper's name),
-    english, l1 and l2 (official numbers of the superclasses), l1_name and l2_name.
+    english, l1 and l2 (official numbers of the superclasses), l1_name and l2_name, description (what the body does, in
+    everyday words and by no pose's name).
     """
     return _read().copy()
 

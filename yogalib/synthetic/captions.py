@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from yogalib.facts.taxonomy import FILE, load_taxonomy
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.poses import load_poses
 from yogalib.synthetic.skeleton import JOINT, Bodies
@@ -254,3 +255,10 @@ def pose_descriptions() -> dict[str, str]:
     """Return the description of each of the 82 poses, by official folder name: what a descriptive prompt says."""
     poses = load_poses()
     return {folder: describe(pose_bodies(pose.postures.take(np.array([0]))))[0] for folder, pose in poses.items()}
+
+
+def write_descriptions() -> None:
+    """Write the column `description` of taxonomy.csv anew: after a change to a pose, or to what is said of one."""
+    taxonomy = load_taxonomy()
+    taxonomy["description"] = taxonomy["folder"].map(pose_descriptions())
+    taxonomy.to_csv(FILE, index=False, lineterminator="\n")
