@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,25 @@ def write_photos(folder: Path, per_class: int = 12, seed: int = 0) -> Path:
         for number in range(per_class):
             draw(shape, rng).save(folder / pose / f"{number}.jpg", quality=90)
     return folder
+
+
+def own_profile(file: Path, **tuning) -> Path:
+    """Write a profile for photographs that ends in seconds. tuning : keys of fine_tuning."""
+    values = yaml.safe_load((ROOT / "yogalib" / "profiles" / "photos.yaml").read_text())
+    values["zero_shot"]["other_prompts"] = []
+    values["zero_shot"]["encoders"] = ["CLIP-mini-RN-random", "CLIP-mini-RN"]
+    values["split"]["repeats"] = 2
+    values["other_encoders"] = ["CLIP-mini-RN-random"]
+    values["small_runs"] |= {
+        "epochs": 1,
+        "repeats": 2,
+        "pairs": [[1.0e-5, 1.0e-3], [1.0e-4, 1.0e-4]],
+        "per_class": [1, 4],
+    }
+    values["yolo"] |= {"epochs": 2, "repeats": 2, "resolution": 32}
+    values["fine_tuning"] |= {"encoder": "CLIP-mini-RN", "epochs": 6, "batch": 16} | tuning
+    file.write_text(yaml.safe_dump(values))
+    return file
 
 
 def run_interactively(name: str, parameters: dict, more: str = ""):

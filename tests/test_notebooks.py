@@ -10,9 +10,8 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, draw, run_interactively, write_photos
+from conftest import ROOT, draw, own_profile, run_interactively, write_photos
 from PIL import Image
-from test_reproduce import own_profile
 
 from yogalib.dataset.lists import PICKED
 from yogalib.dataset.subsets import POSES as SIX

@@ -17,12 +17,10 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-import yaml
-from conftest import POSES, ROOT, run_interactively, write_photos
+from conftest import POSES, ROOT, own_profile, run_interactively, write_photos
 
 from yogalib.__main__ import main
 from yogalib.pages.report import NOTEBOOKS
-from yogalib.profile import FOLDER
 from yogalib.runs.plan import Plan, planned_runs
 
 TREE = next(iter(POSES))
@@ -66,24 +64,6 @@ def tell(capsys, monkeypatch):
         return Told(code, said.out, said.err)
 
     return run_here
-
-
-def own_profile(file: Path, **tuning) -> Path:
-    values = yaml.safe_load((FOLDER / "photos.yaml").read_text())
-    values["zero_shot"]["other_prompts"] = []
-    values["zero_shot"]["encoders"] = ["CLIP-mini-RN-random", "CLIP-mini-RN"]
-    values["split"]["repeats"] = 2
-    values["other_encoders"] = ["CLIP-mini-RN-random"]
-    values["small_runs"] |= {
-        "epochs": 1,
-        "repeats": 2,
-        "pairs": [[1.0e-5, 1.0e-3], [1.0e-4, 1.0e-4]],
-        "per_class": [1, 4],
-    }
-    values["yolo"] |= {"epochs": 2, "repeats": 2, "resolution": 32}
-    values["fine_tuning"] |= {"encoder": "CLIP-mini-RN", "epochs": 6, "batch": 16} | tuning
-    file.write_text(yaml.safe_dump(values))
-    return file
 
 
 @pytest.fixture(scope="module")

@@ -388,7 +388,8 @@ def test_twenty_kills_lose_nothing(server, tmp_path, shared):
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems answer on 127.0.0.1 alone")
 def test_benchmark_of_the_downloader_ends_with_a_status_for_every_row(shared):
-    command = [sys.executable, str(ROOT / "tests" / "bench_download.py"), str(shared / "yoga82"), "--rows", "500"]
+    script = ROOT / "tests" / "dataset" / "bench_download.py"
+    command = [sys.executable, str(script), str(shared / "yoga82"), "--rows", "500"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "500 rows" in done.stdout

@@ -5,18 +5,10 @@ import hashlib
 import pytest
 import torch
 from safetensors.torch import save_file
-from test_finetune import tiny_encoder
+from tiny_clip import archive, same_answers, tiny_encoder
 
 from yogalib.errors import BadInput
 from yogalib.models.encoders import MINI, OPENAI, RANDOM, import_clip, open_encoder, weights_file
-
-
-def same_answers(ours, theirs) -> bool:
-    picture, text = torch.rand(2, 3, 32, 32), torch.randint(1, 400, (2, 16))
-    with torch.no_grad():
-        return all(
-            torch.allclose(a, b, atol=1e-6) for a, b in zip(ours(picture, text), theirs(picture, text), strict=True)
-        )
 
 
 def test_our_names_are_clips_own_and_their_files_too():
@@ -38,15 +30,6 @@ def test_checkpoint_keeps_its_fp32_weights(tmp_path, ending):
         assert value.dtype == torch.float32
         assert torch.equal(value, model.state_dict()[key]), key  # clip.load would have rounded half of them to fp16
     assert same_answers(opened.model, model)
-
-
-def archive(folder, name="ViT-B/32"):
-    """A TorchScript archive like OpenAI's, of a tiny CLIP, under the published file's name."""
-    model = tiny_encoder(seed=4).model.half().float()  # as published: values that fp16 can hold
-    traced = torch.jit.trace(model, (torch.rand(1, 3, 32, 32), torch.randint(1, 400, (1, 16))))
-    file = folder / (name.replace("/", "-") + ".pt")
-    traced.save(str(file))
-    return file, model
 
 
 def test_published_archive_is_opened_when_its_sha256_is_right(tmp_path, monkeypatch):

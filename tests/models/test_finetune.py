@@ -9,10 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny_clip import tiny_encoder
 from torch.utils.data import DataLoader
 
 from yogalib.models.device import Device, Graphed
-from yogalib.models.encoders import Encoder, import_clip, open_encoder
+from yogalib.models.encoders import import_clip, open_encoder
 from yogalib.models.finetune import (
     DRAWS,
     augment,
@@ -31,23 +32,6 @@ from yogalib.tools.bench.naive import PicturesAndCaptions, naive_answer, naive_e
 
 CPU = Device(torch.device("cpu"), bf16=False)
 PROMPTS = ["Yoga pose one", "Yoga pose two", "Yoga pose three"]
-
-
-def tiny_encoder(seed: int = 0) -> Encoder:
-    torch.manual_seed(seed)
-    model = import_clip().model.CLIP(
-        embed_dim=16,
-        image_resolution=32,
-        vision_layers=1,
-        vision_width=64,
-        vision_patch_size=16,
-        context_length=16,
-        vocab_size=49408,
-        transformer_width=64,
-        transformer_heads=1,
-        transformer_layers=1,
-    )
-    return Encoder("tiny", model.eval(), "0" * 16)
 
 
 def tiny_data(n: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from test_encoders import archive, same_answers
+from tiny_clip import archive, same_answers
 
 from yogalib.__main__ import main
 from yogalib.errors import BadInput
