@@ -85,8 +85,9 @@ lock: $(SETUP)  ## renew requirements.lock from pyproject.toml
 	@$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file requirements.lock
 
-lint: $(SETUP)  ## check style with ruff
+lint: $(SETUP)  ## check style (ruff) and that each folder imports only what stands above it (import-linter)
 	@$(PY) -m ruff check && $(PY) -m ruff format --check
+	@$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()"
 
 clean:  ## remove everything that was made: environment, data, runs, unpublished pages
 	@rm -rf $(VENV) data runs $(REPORTS_DIR)/.build

@@ -21,7 +21,8 @@ from conftest import POSES, ROOT, own_profile, run_interactively, write_photos
 
 from yogalib.__main__ import main
 from yogalib.pages.report import NOTEBOOKS
-from yogalib.runs.plan import Plan, planned_runs
+from yogalib.runs.plan import planned_runs
+from yogalib.study import Study
 
 TREE = next(iter(POSES))
 
@@ -112,18 +113,11 @@ def test_plan_names_just_the_runs_that_reproduce_makes(reproduced, monkeypatch):
     home, words, _ = reproduced
     monkeypatch.setenv("DATA_DIR", str(home / "data"))
     monkeypatch.setenv("DATA", str(home / "photos"))
-    planned = planned_runs(Plan.open(words[1].removeprefix("PROFILE=")))
+    planned = planned_runs(Study.open(words[1].removeprefix("PROFILE="), planned=True))
     made = [json.loads(path.read_text()) for path in (home / "runs").glob("[0-9a-f]*/config.json")]
-    kinds = {
-        "zero-shot": "zero_shot",
-        "fine-tuning": "fine_tuning",
-        "linear": "linear_on_pixels",
-        "yolo": "yolo",
-        "judged": "judged",
-    }
-    assert planned["kind"].map(kinds).value_counts().to_dict() == Counter(config["kind"] for config in made)
-    assert planned.loc[planned["kind"] == "fine-tuning", "model"].value_counts().to_dict() == Counter(
-        config["encoder"] for config in made if config["kind"] == "fine_tuning"
+    assert planned["kind"].value_counts().to_dict() == Counter(config["kind"] for config in made)
+    assert planned.loc[planned["kind"] == "finetune", "model"].value_counts().to_dict() == Counter(
+        config["encoder"] for config in made if config["kind"] == "finetune"
     )
 
 
@@ -132,7 +126,7 @@ def test_runs_made_ahead_are_just_those_that_the_notebooks_ask_for(reproduced, m
     told = tell("runs", words[1].removeprefix("PROFILE="), home=home, DATA=str(home / "photos"))
     assert told.returncode == 0
     made = [json.loads(path.read_text())["kind"] for path in (home / "runs").glob("[0-9a-f]*/config.json")]
-    assert f"runs: 0 made, {len(made) - made.count('judged')} in the store already, 0 failed" in told.stdout
+    assert f"runs: 0 made, {len(made) - made.count('kept')} in the store already, 0 failed" in told.stdout
 
 
 def finished_runs(home: Path) -> dict[str, int]:

@@ -1,1 +1,19 @@
-"""Helper package of the study of CLIP for yoga-pose classification (Dobrzycki et al. 2024)."""
+"""The study of CLIP for yoga-pose classification (Dobrzycki et al. 2024) as a helper package of its notebooks.
+
+The tree is the data flow. Read it from top to bottom: a folder imports only what stands above it, and `make lint` holds it to that.
+
+errors      the mistake that is the user's: one line, exit code 2
+paths       the project's folders; files written whole
+processes   work in processes of its own, which end with their parent
+facts       what is known before any image: the 82 poses in three levels, prompts, the paper's numbers
+profile     every setting of a study, validated whole (profiles/*.yaml)
+dataset     images to index to subset to split to pixels: download and fetch, images, lists, index, subsets, splits, twins, pixels
+synthetic   the drawn world, in the place of a download
+models      pixels and prompts to answers: device, meter, costs; encoders and their weights; zero_shot, finetune, linear, yolo, kept; cam
+runs        asked, planned, made once, kept: asks, questions, plan, progress, store
+results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, claims, readings; figures, galleries, show, handover
+study       a profile at work: what a notebook opens
+pages       notebooks to report: report, summary, inputs, console, templates
+tools       commands beside the study: doctor, predict, executor, explore, curate, pretrain, bench
+__main__    the command line
+"""

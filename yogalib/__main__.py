@@ -1,4 +1,7 @@
-"""The command line: `python -m yogalib <command>`; what a person asks for, and the steps that the Makefile runs."""
+"""The command line: `python -m yogalib <command>`; what a person asks for, and the steps that the Makefile runs.
+
+Each command imports what it needs by itself, so that a light one does not wait for torch.
+"""
 
 import argparse
 import json
@@ -165,9 +168,10 @@ def _pretrain(arguments) -> None:
 
 def _plan(arguments) -> None:
     """Print the runs of each notebook with pictures, time, memory and disk; nothing is trained."""
-    from yogalib.runs.plan import Plan, describe
+    from yogalib.runs.plan import describe
+    from yogalib.study import Study
 
-    print("\n".join(describe(Plan.open(arguments.profile))))
+    print("\n".join(describe(Study.open(arguments.profile, planned=True))))
 
 
 def _doctor(arguments) -> None:
@@ -211,27 +215,30 @@ def _prepare(arguments) -> None:
     print(f"{study.folder}: {counts['kept']} images of {study.subset('all')['class'].nunique()} classes", end="")
     print(dropped + where if len(counts) > 1 else "")
     other = study.validation_set()
-    if other is not None and other.pictures is not None:
+    if other is not None and other.images is not None:
         print(f"{other.folder}: {describe_folders(other.index)}")
 
 
 def _runs(arguments) -> int:
     """Make the runs that are not in the store yet, in this process (EXECUTOR=local) or on a cluster (EXECUTOR=ray)."""
-    from yogalib.tools.executor import Seen, chosen_executor, make_runs, requested_runs
+    from yogalib.study import Study
+    from yogalib.tools.executor import asked_runs, chosen_executor, make_runs
 
-    executor, plan = chosen_executor(), Seen.open(arguments.profile)
-    outcomes = make_runs(plan, requested_runs(plan), executor)
+    executor, study = chosen_executor(), Study.open(arguments.profile)
+    outcomes = make_runs(study, asked_runs(study), executor)
     return 1 if any(outcome.error for outcome in outcomes) else 0
 
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
     from yogalib.pages.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook
-    from yogalib.runs.progress import PLAN, duration, planned_work
+    from yogalib.runs.progress import PLAN, duration
+    from yogalib.runs.questions import asked_by
     from yogalib.study import Study
 
     notebook, start = arguments.notebook, time.monotonic()
-    build, planned = Study.open(arguments.profile).paths.build, planned_work(notebook, arguments.profile)
+    study = Study.open(arguments.profile, planned=True)
+    build, planned = study.paths.build, [ask.work for ask in asked_by(study, notebook)]
     os.environ[PLAN] = json.dumps(planned)
     print(f"[{notebook}] running, {len(planned)} runs planned", flush=True)
     try:

@@ -1,47 +1,52 @@
-"""Study: what a notebook opens first. It knows profile, folders, device and data, and saves what the notebook makes."""
+"""Study: what a notebook opens first. It knows profile, folders, device and data, asks for runs, and saves what the notebook makes."""
 
+import hashlib
 import json
-import os
-import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from yogalib.dataset.images import open_image
 from yogalib.dataset.index import describe_dropped, refresh_index
-from yogalib.dataset.pixels import decoded_file, to_pixels
-from yogalib.dataset.splits import split_rows
+from yogalib.dataset.pixels import Source
+from yogalib.dataset.splits import hold_out, split_rows
 from yogalib.dataset.subsets import select_subset
-from yogalib.dataset.twins import twin_groups
+from yogalib.dataset.twins import RULE, find_twins, twin_groups
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.models.encoders import open_encoder, weights_digest
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
-from yogalib.results.audit import twins_of
-from yogalib.runs.experiments import Experiments
+from yogalib.results.handover import Handover
+from yogalib.runs import asks
+from yogalib.runs.plan import expected_index, expected_subset
+from yogalib.runs.progress import Progress
+from yogalib.runs.store import Run, Workshop
 
 
 @dataclass(frozen=True)
-class Study(Experiments):
+class Study:
     """One profile at work.
 
     Open it with ``Study.open("photos")``; in a notebook, end with ``study.finish()``, which hands over what was saved.
+    images : a folder other than the profile's. planned : the images need not be here; as many as are to be expected stand for them.
+    handover : what the notebook makes.
     """
 
     profile: Profile
     paths: Paths
-    notebook: str = "interactive"
-    pictures: Path | None = None  # a folder other than the profile's
-    _made: dict = field(default_factory=lambda: {"claims": {}, "tables": {}, "figures": {}, "start": time.time()})
+    images: Path | None = None
+    planned: bool = False
+    handover: Handover | None = None
 
     @classmethod
-    def open(cls, profile: str, overrides: dict | None = None, notebook: str = "interactive") -> "Study":
+    def open(
+        cls, profile: str, overrides: dict | None = None, notebook: str = "interactive", planned: bool = False
+    ) -> "Study":
         """Open a profile by name or path.
 
         overrides : dotted key to value, such as ``{"fine_tuning.epochs": 3}``, to try a change without editing a file.
@@ -50,21 +55,16 @@ class Study(Experiments):
         Raises BadInput for a profile that is unknown or wrong.
         """
         read = read_profile(profile, overrides)
-        return cls(read, Paths.of(read.name), notebook)
+        paths = Paths.of(read.name)
+        return cls(read, paths, planned=planned, handover=Handover(paths.build, notebook))
 
-    @cached_property
-    def device(self):
-        """The device and precision that the profile asks for (yogalib.models.device.Device)."""
-        from yogalib.models.device import pick_device
-
-        machine = self.profile.machine
-        return pick_device(machine.device, self.profile.fine_tuning.precision, machine.threads)
+    # the images
 
     @cached_property
     def folder(self) -> Path:
         """The folder of the images: drawn on first use, or the profile's, or the one that DATA names."""
-        if self.pictures is not None:
-            return self.pictures
+        if self.images is not None:
+            return self.images
         if self.profile.data.synthetic is not None:
             return self._drawn_world()
         given = from_environment("DATA", self.profile.data.folder)
@@ -75,10 +75,10 @@ class Study(Experiments):
         return given
 
     def _drawn_world(self) -> Path:
-        from yogalib.synthetic.world import write_world
+        from yogalib.synthetic.world import write_world  # OpenCV; real photographs do without the drawn world
 
         setting = self.profile.data.synthetic.model_dump()
-        name = sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()[:12]
+        name = hashlib.sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()[:12]
         folder = self.paths.data / f"synthetic-{name}"
         self.paths.data.mkdir(parents=True, exist_ok=True)
         with FileLock(self.paths.data / f".{folder.name}.lock"):
@@ -91,10 +91,10 @@ class Study(Experiments):
         synthetic = self.profile.data.synthetic.model_copy(update={"seed": seed, **changes})
         data = self.profile.data.model_copy(update={"synthetic": synthetic})
         profile = self.profile.model_copy(update={"name": f"{self.profile.name}-drawn-{seed}", "data": data})
-        return type(self)(profile, self.paths, self.notebook)
+        return replace(self, profile=profile, images=None)
 
     def worlds(self) -> list["Study"]:
-        """Return studies of the six poses of Subset II drawn anew, as many as the profile says; none for real pictures."""
+        """Return studies of the six poses of Subset II drawn anew, as many as the profile says; none for real images."""
         if self.profile.data.synthetic is None:
             return []
         six = self.subset("subset_i")["class"]
@@ -106,7 +106,7 @@ class Study(Experiments):
         ]
 
     def validation_set(self) -> "Study | None":
-        """Return the study of the pictures from elsewhere that section 5 judges both models on; None where there are none.
+        """Return the study of the images from elsewhere that section 5 judges both models on; None where there are none.
 
         Raises BadInput when VALIDATION or the profile names a folder that is not there.
         """
@@ -118,19 +118,25 @@ class Study(Experiments):
                     f"VALIDATION={given} is not there: give another set's folder, one sub-folder per pose, such as YoPo"
                 )
             profile = self.profile.model_copy(update={"name": f"{self.profile.name}-validation"})
-            return replace(self, profile=profile, pictures=given)
+            return replace(self, profile=profile, images=given)
         if setting.drawn is None:
             return None
         return self.redrawn(self.profile.data.synthetic.seed + 1000, images=setting.drawn, shifted=True)
 
     @cached_property
+    def expected(self) -> bool:
+        """Whether the index is of images that are expected, not here."""
+        given = from_environment("DATA", self.profile.data.folder)
+        return self.planned and self.images is None and (self.profile.data.synthetic is not None or given is None)
+
+    @cached_property
     def index(self) -> pd.DataFrame:
         """One row per file, with its status (yogalib.dataset.index)."""
+        if self.expected:
+            return expected_index(self.profile)
         data = self.profile.data
-        lists = None if self.pictures else from_environment("LISTS", data.lists)
-        index = refresh_index(
-            self.folder, data.minimum_side, lists, self.paths.data / self.profile.name / "index.parquet"
-        )
+        lists = None if self.images else from_environment("LISTS", data.lists)
+        index = refresh_index(self.folder, data.minimum_side, lists, self.source.index)
         if not (index["status"] == "kept").any():
             raise BadInput(
                 f"no usable image among the {len(index)} files of {self.folder}: {describe_dropped(index)}. Each sub-folder "
@@ -138,17 +144,26 @@ class Study(Experiments):
             )
         return index
 
+    @cached_property
+    def source(self) -> Source:
+        """Where the images lie and how they become pixels."""
+        folder = self.paths.data / self.profile.name  # the name alone, for images that are expected
+        where = folder if self.expected else self.folder
+        return Source(where, folder / "index.parquet", self.paths.data / "cache", self.profile.data.fit)
+
     @property
     def dropped_list(self) -> Path:
         """The CSV file of what was dropped and why."""
-        return self.paths.data / self.profile.name / "dropped.csv"
+        return self.source.index.with_name("dropped.csv")
 
     def subset(self, name: str) -> pd.DataFrame:
         """Return the kept rows of a subset: `all`, `subset_i` or `subset_ii`."""
+        if self.expected:
+            return expected_subset(self.index, name)
         return select_subset(self.index, name, self.folder)
 
     def papers_subsets(self) -> list[str]:
-        """Return which of the paper's two six-pose subsets can be had of these pictures."""
+        """Return which of the paper's two six-pose subsets can be had of these images."""
         found = []
         for name in ("subset_i", "subset_ii"):
             with suppress(BadInput):
@@ -156,79 +171,126 @@ class Study(Experiments):
                 found.append(name)
         return found
 
+    def split_seeds(self, repeats: int | None = None) -> list[int]:
+        """Return the seeds of the profile's random splits, or of the first `repeats` of them; the official split is one."""
+        split = self.profile.split
+        count = 1 if split.method == "official" else repeats or split.repeats
+        return [split.seed + number for number in range(count)]
+
     def split(self, rows: pd.DataFrame, seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return training and test rows as the profile parts them; `seed` draws another random split."""
         split = self.profile.split
         seed = split.seed if seed is None else seed
-        return split_rows(rows, split.method, split.test_share, seed, self.groups(rows))
+        return split_rows(rows, split.method, split.test_share, seed, self._groups(rows))
+
+    def validation(self, train: pd.DataFrame, split_seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the training rows less a validation part, and that part: whatever is chosen is chosen on it."""
+        split = self.profile.split
+        seed = split.seed if split_seed is None else split_seed
+        return hold_out(train, split.validation_share, seed, self._groups(train))
+
+    def _groups(self, rows: pd.DataFrame) -> np.ndarray | None:
+        """Return the numbers that twins share, (N,), where the profile keeps them on one side of a split; else None."""
+        # a plan does not look for twins: to keep them together moves an image or two from side to side
+        apart = self.profile.split.twins == "ignored" or self.planned
+        return None if apart else twin_groups(rows, self.twins)
 
     @cached_property
     def twins(self) -> pd.DataFrame:
-        """Pairs of this study's pictures that are near-duplicates (yogalib.dataset.twins.find_twins)."""
-        return twins_of(self)
+        """Pairs of this study's images that are near-duplicates (yogalib.dataset.twins.find_twins)."""
+        return self.twins_of()
 
-    def groups(self, rows: pd.DataFrame) -> np.ndarray | None:
-        """Return the numbers that twins share, (N,), where the profile keeps them on one side of a split; else None."""
-        return twin_groups(rows, self.twins) if self.profile.split.twins == "one_side" else None
+    def twins_of(self, other: "Study | None" = None) -> pd.DataFrame:
+        """Return the near-duplicates among this study's images, or the pairs of one of its and one of another's; kept on disk.
 
-    def pixels(self, rows: pd.DataFrame, resolution: int) -> np.ndarray:
-        """Return a copy of the rows' pictures, uint8 (N, R, R, 3), from the decoded cache."""
-        file, places = self._decoded(rows, resolution, self.subset("all"))
-        return np.load(file, mmap_mode="r")[places]
-
-    def on_device(self, rows: pd.DataFrame, resolution: int, alone: bool = False):
-        """Return the rows' pictures for a network (yogalib.models.resident.Pictures), without a copy.
-
-        alone : decode these rows only, for an encoder that will be asked for no others.
+        Doubtful pairs are judged by the encoder of the profile's section fine_tuning, as it is before training.
         """
-        import torch
+        from yogalib.models.zero_shot import encode_images  # torch: seconds
 
-        from yogalib.models.resident import Pictures, resident
+        encoder, seed = self.profile.fine_tuning.encoder, self.profile.fine_tuning.seed
+        sides = (self, other or self)
+        parts = [side.subset("all") for side in sides]
 
-        file, places = self._decoded(rows, resolution, rows if alone else self.subset("all"))
-        cache = resident(file, self.device.torch)
-        return Pictures(cache, torch.from_numpy(places).to(cache.device))
+        def cosine(*places: np.ndarray) -> np.ndarray:
+            opened = open_encoder(encoder, self.paths.weights, seed)
+            ours, theirs = (
+                encode_images(opened, side.source.pixels(rows.iloc[place], opened.resolution), self.device)
+                for side, rows, place in zip(sides, parts, places, strict=True)
+            )
+            return (ours * theirs).sum(dim=1).cpu().numpy()
 
-    def _decoded(self, rows: pd.DataFrame, resolution: int, kept: pd.DataFrame) -> tuple[Path, np.ndarray]:
-        """Return the cache of the pictures `kept`, and the places of `rows` in it."""
-        file = decoded_file(kept, self.folder, resolution, self.profile.data.fit, self.paths.data / "cache")
-        return file, kept.index.get_indexer(rows.index)
+        decides = [rows[["path", "sha256", "class"]].to_csv() for rows in parts]
+        decides += [weights_digest(encoder, self.paths.weights, seed), RULE]
+        key = hashlib.sha256("\n".join(decides).encode()).hexdigest()[:16]
+        file = self.source.cache / f"twins-{key}.parquet"
+        self.source.cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock")):  # two notebooks side by side look once
+            if not file.exists():
+                write_whole(file, find_twins(parts[0], parts[1] if other else None, cosine).to_parquet)
+        return pd.read_parquet(file)
 
-    def thumbnails(self, rows: pd.DataFrame, side: int = 96) -> list[np.ndarray]:
-        """Return a few rows' pictures for a figure, uint8 (side, side, 3) each."""
-        return [to_pixels(open_image(self.folder / path), side, self.profile.data.fit) for path in rows["path"]]
+    def elsewhere(self) -> tuple["Study", pd.DataFrame, int]:
+        """Return the study of the validation set, its rows, and how many were left out since their twin is in this study.
+
+        Only poses that this study knows are kept. Without a validation set, this study and the test part of its first split.
+        """
+        ours, other = self.subset(self.profile.fine_tuning.subset), self.validation_set()
+        if other is None:
+            return self, self.split(ours)[1], 0
+        rows = other.subset("all")
+        rows = rows[rows["class"].isin(ours["class"])]
+        if self.planned:
+            return other, rows, 0
+        twins = rows["path"].isin(other.twins_of(self)["path_a"])
+        return other, rows[~twins], int(twins.sum())
+
+    # its runs
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Where its runs are made and kept."""
+        precision = self.profile.fine_tuning.precision
+        return Workshop(self.paths, self.profile.machine, precision, Progress.from_environment())
+
+    @property
+    def device(self):
+        """The device and precision that the profile asks for (yogalib.models.device.Device)."""
+        return self.workshop.device
+
+    def runs(self, asked):
+        """Return the runs of a question (yogalib.runs.questions), by setting as it has them; those not stored yet are made."""
+        if isinstance(asked, asks.Ask):
+            return self.workshop.run(asked)
+        if isinstance(asked, dict):
+            return {setting: self.runs(each) for setting, each in asked.items()}
+        return [self.runs(each) for each in asked]
+
+    def zero_shot(self, encoder: str, **changes) -> Run:
+        """Return an encoder's answers without training (yogalib.runs.asks.zero_shot)."""
+        return self.runs(asks.zero_shot(self, encoder, **changes))
+
+    def fine_tune(self, split_seed: int | None = None, **changes) -> Run:
+        """Return a fine-tuning as the profile says, with changes (yogalib.runs.asks.finetune)."""
+        return self.runs(asks.finetune(self, split_seed, **changes))
+
+    def small_run(self, split_seed: int, **changes) -> Run:
+        """Return a fine-tuning on the six poses, with changes (yogalib.runs.asks.small)."""
+        return self.runs(asks.small(self, split_seed, **changes))
+
+    # what a notebook makes
 
     def save_table(self, name: str, table: pd.DataFrame, caption: str) -> None:
-        """Save a table as tables/<name>.csv and show it under its caption."""
-        from yogalib.results.show import show_table
-
-        file = self.paths.build / "tables" / f"{name}.csv"
-        write_whole(file, lambda path: table.to_csv(path, index=False))
-        self._made["tables"][name] = caption
-        show_table(name, table, caption)
+        """Save a table as tables/<name>.csv and show it under its caption; the paper's own tables are set beside the paper's."""
+        self.handover.table(name, table, caption)
 
     def save_figure(self, name: str, figure, caption: str) -> None:
-        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption; .webp is for the pages."""
-        from matplotlib.pyplot import close
-
-        from yogalib.results.show import show_figure, write_figure
-
-        for ending in (".svg", ".png", ".webp"):
-            file = self.paths.build / "figures" / f"{name}{ending}"
-            write_whole(file, lambda path: write_figure(figure, path))
-        close(figure)
-        self._made["figures"][name] = caption
-        show_figure(name, self.paths.build / "figures" / f"{name}.webp", caption)
+        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption."""
+        self.handover.figure(name, figure, caption)
 
     def claim(self, name: str, ours: float, n: int, low: float | None = None, high: float | None = None) -> None:
-        """Record a number that stands beside the paper's (`name` is its id in paper.yaml), in the paper's unit."""
-        low, high = (None if bound is None or np.isnan(bound) else bound for bound in (low, high))
-        self._made["claims"][name] = {"ours": ours, "low": low, "high": high, "n": int(n)}
+        """Record a number that stands beside the paper's and in no table (`name` is its id in paper.yaml), in the paper's unit."""
+        self.handover.claim(name, ours, n, low, high)
 
     def finish(self) -> None:
-        """Hand over what the notebook made: the last cell of each notebook, and the sign that it came to its end."""
-        made = {key: value for key, value in self._made.items() if key != "start"}
-        made |= {"notebook": self.notebook, "token": os.environ.get("YOGALIB_TOKEN", "")}
-        made["seconds"] = round(time.time() - self._made["start"], 1)
-        text = json.dumps(made, indent=2)
-        write_whole(self.paths.build / f"{self.notebook}.json", lambda path: path.write_text(text, encoding="utf-8"))
+        """Hand over what the notebook made: the last cell of each notebook."""
+        self.handover.finish()

@@ -12,11 +12,14 @@ from PIL import Image
 from yogalib.facts.paper import load_paper
 from yogalib.pages import inputs
 from yogalib.pages.inputs import code_alone, report_inputs
-from yogalib.pages.summary import ROWS, beside, claims, claims_table, not_measured, reading, with_unit
+from yogalib.pages.summary import beside, claims, claims_table, not_measured, reading, with_unit
 from yogalib.profile import read_profile
+from yogalib.results.claims import row_of, rows_of
 from yogalib.results.show import number, plain, printed, table_figure, title_of, write_figure
-from yogalib.runs.progress import Progress, duration, planned_work
+from yogalib.runs.progress import Progress, duration
+from yogalib.runs.questions import asked_by
 from yogalib.runs.store import stored_run
+from yogalib.study import Study
 
 MINI = read_profile("mini")
 COMPARABLE = MINI.model_copy(update={"not_comparable": None})
@@ -144,7 +147,6 @@ def test_table_9_has_the_papers_deviation_and_only_beside_the_papers_model(tmp_p
 
 
 def test_every_row_of_the_papers_tables_can_be_found_from_ours():
-    known = load_paper()["claims"]
     rates = [
         (1e-4, 1e-4),
         (5e-4, 1e-3),
@@ -163,12 +165,7 @@ def test_every_row_of_the_papers_tables_can_be_found_from_ours():
         "table_11": [{"per_class": size} for size in ("all", 43, 20, 6)],
     }
     for name, each in rows.items():
-        ids = {
-            claim.get("row", key.partition(".")[2]).casefold()
-            for key, claim in known.items()
-            if key.startswith(f"{name}.")
-        }
-        assert {ROWS[name].format(**row).casefold() for row in each} == ids, name
+        assert {row_of(name, row) for row in each} == set(rows_of(name)), name
 
 
 def test_claims_say_within_above_below_or_why_not(tmp_path):
@@ -243,28 +240,27 @@ def test_figure_of_photographs_weighs_little_and_keeps_its_shape(tmp_path):
         assert image.size[0] == pytest.approx(1.5 * size[0], abs=2)
 
 
-def test_progress_says_which_run_of_how_many_and_what_is_left(tmp_path, monkeypatch, capsys):
+def test_progress_says_which_run_of_how_many_and_what_is_left(tmp_path, capsys):
     told = Progress([1, 1, 2])
-    monkeypatch.setattr("yogalib.runs.progress", lambda: told)
     for number_of_run in (0, 1, 2, 1):  # the last one is stored by then
         config = {"kind": "fine_tuning", "encoder": "CLIP-mini-RN", "classes": [1, 2, 3], "seed": number_of_run}
-        stored_run(tmp_path, config, lambda folder: None, f"split {number_of_run + 1}")
+        stored_run(tmp_path, config, lambda folder: None, f"fine-tuning, split {number_of_run + 1}", told)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert lines[0] == "run 1 of 3: fine-tuning, CLIP-mini-RN, 3 poses, split 1"
-    assert re.fullmatch(r"run 3 of 3: fine-tuning, CLIP-mini-RN, 3 poses, split 3; about \d+ s left", lines[2])
+    assert lines[0] == "run 1 of 3: fine-tuning, split 1"
+    assert re.fullmatch(r"run 3 of 3: fine-tuning, split 3; about \d+ s left", lines[2])
 
 
 def test_terminal_hears_runs_and_a_bar_twice_a_minute(monkeypatch, capsys):
     import logging
 
-    from yogalib.runs import progress
+    from yogalib.pages import console
 
     now = [0.0]
-    monkeypatch.setattr(progress, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(console, "perf_counter", lambda: now[0])
     logger = logging.getLogger("papermill")
     before = logger.handlers, logger.propagate, logger.level
-    progress.quiet_papermill("05_fine_tuning")
+    console.quiet_papermill("05_fine_tuning")
     try:
         logger.info("Executing Cell 3---")
         for second in range(0, 70, 10):
@@ -285,8 +281,9 @@ def test_progress_is_quiet_in_jupyterlab(tmp_path, capsys):
 
 
 def test_planned_runs_of_a_notebook_have_their_work(folders):
-    assert planned_work("01_dataset", "smoke") == []
-    small = planned_work("06_frugality", "smoke")
+    study = Study.open("smoke", planned=True)
+    assert asked_by(study, "01_dataset") == []
+    small = [ask.work for ask in asked_by(study, "06_frugality")]
     assert small and min(small) > 0
 
 

@@ -9,12 +9,13 @@ from yogalib.__main__ import main
 from yogalib.errors import BadInput
 from yogalib.models.costs import encoder_costs, papers_pace, training_memory, yolo_costs
 from yogalib.models.encoders import OPENAI
-from yogalib.runs.plan import Plan, add_costs, planned_runs
+from yogalib.runs.plan import add_costs, planned_runs
+from yogalib.study import Study
 
 
 @pytest.fixture(scope="module")
 def paper_runs():
-    return add_costs(planned_runs(Plan.open("paper")), 224)
+    return add_costs(planned_runs(Study.open("paper", planned=True)), 224)
 
 
 def test_paper_profile_plans_the_papers_protocol_without_weights_or_data(paper_runs, monkeypatch):
@@ -23,7 +24,7 @@ def test_paper_profile_plans_the_papers_protocol_without_weights_or_data(paper_r
     assert len(full) == 78 + 2  # the splits, and two other loss targets
     # 80/20 of 19,127; the paper has 15,301 and 3,826
     assert set(zip(full["train"], full["test"], full["epochs"], strict=True)) == {(15301, 3826, 5)}
-    assert set(paper_runs.loc[paper_runs["kind"] == "zero-shot", "model"]) == set(OPENAI)
+    assert set(paper_runs.loc[paper_runs["kind"] == "zero_shot", "model"]) == set(OPENAI)
     assert set(paper_runs.loc[paper_runs["notebook"] == "02_zero_shot", "test"]) == {
         1839
     }  # Appendix A; Table 2 has 1,627

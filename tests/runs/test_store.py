@@ -14,7 +14,7 @@ import pytest
 
 from yogalib import paths
 from yogalib.errors import BadInput
-from yogalib.runs.store import Run, find_run, mark_last, run_id, save_predictions, stored_run
+from yogalib.runs.store import Run, find_run, mark, run_id, save_predictions, stored_run
 
 
 def make(folder: Path) -> None:
@@ -116,8 +116,8 @@ def test_last_names_the_newest_and_find_run_says_what_is_wrong(tmp_path):
         find_run("last", tmp_path)
     first = stored_run(tmp_path, CONFIG, make)
     second = stored_run(tmp_path, CONFIG | {"seed": 1}, make)
-    mark_last(first)
-    mark_last(second)
+    mark(first, "last")
+    mark(second, "last")
     with pytest.raises(BadInput, match="kept no weights"):
         find_run("last", tmp_path)
     (second.folder / "model.safetensors").touch()

@@ -20,10 +20,9 @@ from conftest import ROOT, write_photos
 from yogalib.__main__ import main
 from yogalib.errors import BadInput
 from yogalib.profile import FOLDER
-from yogalib.runs.experiments import Experiments
-from yogalib.runs.plan import Plan, Request
+from yogalib.study import Study
 from yogalib.tools import executor
-from yogalib.tools.executor import Seen, chosen_executor, gpu_share, make_runs, requested_runs
+from yogalib.tools.executor import asked_runs, chosen_executor, gpu_share, make_runs
 
 CARD = 80e9
 
@@ -81,12 +80,13 @@ def test_nobody_at_ray_address_is_said_at_once():
 
 
 def test_failing_run_is_named_in_one_line_and_the_others_are_made(tiny, monkeypatch, capsys):
-    def fail(self, split_seed=None):
+    def fail(ask, at, folder):
         raise ValueError("no\npixels")
 
-    monkeypatch.setattr(Experiments, "linear", fail)
-    runs = requested_runs(Seen.open(str(tiny))).query("kind in ('linear', 'zero-shot')").reset_index(drop=True)
-    outcomes = make_runs(Seen.open(str(tiny)), runs, "local")
+    monkeypatch.setattr("yogalib.models.linear.answer", fail)
+    study = Study.open(str(tiny))
+    runs = asked_runs(study).query("kind in ('linear', 'zero_shot')").reset_index(drop=True)
+    outcomes = make_runs(study, runs, "local")
     said = capsys.readouterr().out
     (line,) = [line for line in said.splitlines() if "FAILED" in line]
     assert "linear" in line
@@ -94,33 +94,33 @@ def test_failing_run_is_named_in_one_line_and_the_others_are_made(tiny, monkeypa
     assert [bool(outcome.error) for outcome in outcomes] == runs["kind"].eq("linear").tolist()
     assert store(tiny.parent / "runs").keys() == {outcome.run for outcome in outcomes if outcome.run}
     assert f"{len(runs) - 1} made, 0 in the store already, 1 failed" in said
-    make_runs(Seen.open(str(tiny)), runs, "local")  # goes on: nothing is made twice
+    make_runs(study, runs, "local")  # goes on: nothing is made twice
     assert f"0 made, {len(runs) - 1} in the store already, 1 failed" in capsys.readouterr().out
-    monkeypatch.setattr("yogalib.tools.executor.requested_runs", lambda plan: runs)
+    monkeypatch.setattr("yogalib.tools.executor.asked_runs", lambda study: runs)
     assert main(["runs", str(tiny)]) == 1
 
 
 def test_longest_runs_come_first_and_judged_ones_stay_with_the_notebooks():
-    runs = requested_runs(Plan.open("smoke"))
+    runs = asked_runs(Study.open("smoke", planned=True))
     assert runs["seen"].is_monotonic_decreasing
-    assert set(runs["kind"]) == {"yolo", "fine-tuning", "linear", "zero-shot"}
+    assert set(runs["kind"]) == {"yolo", "finetune", "linear", "zero_shot"}
 
 
-def test_requests_travel_to_another_process_as_they_are():
-    request = requested_runs(Plan.open("smoke")).query("kind == 'zero-shot'")["request"].iloc[-1]
-    assert isinstance(request, Request)
-    assert pickle.loads(pickle.dumps(request)) == request
-    again = type(request.profile).model_validate_json(request.profile.model_dump_json())
-    assert again == request.profile
+def test_asks_and_their_workshop_travel_to_another_process_as_they_are():
+    study = Study.open("smoke", planned=True)
+    for ask in asked_runs(study)["ask"]:
+        there = pickle.loads(pickle.dumps(ask))
+        assert there.name == ask.name
+        assert there.source == ask.source
+    assert pickle.loads(pickle.dumps(study.workshop)) == study.workshop
 
 
 def test_small_runs_share_a_gpu_and_runs_whose_cost_is_shown_do_not():
-    def planned(kind="fine-tuning", model="CLIP-mini-RN", batch=6, **arguments) -> SimpleNamespace:
-        request = Request(None, "fine_tune", arguments)
-        return SimpleNamespace(kind=kind, model=model, batch=batch, prompts=82, request=request)
+    def planned(kind="finetune", model="CLIP-mini-RN", batch=6, kept=False) -> SimpleNamespace:
+        return SimpleNamespace(kind=kind, model=model, batch=batch, prompts=82, ask=SimpleNamespace(kept=kept))
 
     assert gpu_share(planned(), CARD) == 1 / executor.PER_GPU
-    assert gpu_share(planned(keep_weights=True), CARD) == 1
+    assert gpu_share(planned(kept=True), CARD) == 1
     assert gpu_share(planned("yolo", "yolov8x-cls.pt"), CARD) == 1
     assert gpu_share(planned(model="mine.safetensors"), CARD) == 1
     assert gpu_share(planned("linear", ""), CARD) == gpu_share(planned(), 0) == 0

@@ -3,6 +3,8 @@
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from yogalib.dataset.images import open_image
+from yogalib.dataset.subsets import select_subset
 from yogalib.paths import write_whole
 
 VERSION = 1  # part of the file's name: raise it when `to_pixels` changes
@@ -66,3 +69,42 @@ def _decode(rows: pd.DataFrame, folder: Path, resolution: int, fit: str, file: P
         ):
             pass
     pixels.flush()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a study's images lie and how they become pixels: a value, which another process opens as this one does.
+
+    folder : of the images. index : the Parquet file of their index. cache : folder of decoded files. fit : as `to_pixels` has it.
+    alone : whether the rows asked for are decoded by themselves; else all kept images are, once, and serve every later question.
+    """
+
+    folder: Path
+    index: Path
+    cache: Path
+    fit: str
+    alone: bool = False
+
+    def by_themselves(self) -> "Source":
+        """Return the source for rows that nobody will ask for again with other rows."""
+        return replace(self, alone=True)
+
+    def decoded(self, rows: pd.DataFrame, resolution: int) -> tuple[Path, np.ndarray]:
+        """Return a file of decoded images, as `decoded_file` makes it, and the places of `rows` in it, (N,)."""
+        kept = rows if self.alone else _kept(self.index, self.index.stat().st_mtime_ns)
+        file = decoded_file(kept, self.folder, resolution, self.fit, self.cache)
+        return file, kept.index.get_indexer(rows.index)
+
+    def pixels(self, rows: pd.DataFrame, resolution: int) -> np.ndarray:
+        """Return a copy of the rows' images, uint8 (N, R, R, 3)."""
+        file, places = self.decoded(rows, resolution)
+        return np.load(file, mmap_mode="r")[places]
+
+    def thumbnails(self, rows: pd.DataFrame, side: int = 96) -> list[np.ndarray]:
+        """Return a few rows' images for a figure, uint8 (side, side, 3) each."""
+        return [to_pixels(open_image(self.folder / path), side, self.fit) for path in rows["path"]]
+
+
+@lru_cache(maxsize=4)  # each of hundreds of runs would read it anew
+def _kept(index: Path, changed: int) -> pd.DataFrame:
+    return select_subset(pd.read_parquet(index), "all")[["path", "sha256"]]

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 # seldom in so few; between the two an encoder is asked, which sees content where the hash sees light and dark.
 SURE_BITS, MOST_BITS = 4, 8
 ALIKE = 0.9  # cosine of the two pictures' features, at least
+RULE = f"{SURE_BITS} {MOST_BITS} {ALIKE}"  # what decides pairs beside the pictures and the encoder
 COLUMNS = ["path_a", "path_b", "class_a", "class_b", "bits", "cosine", "kind"]
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from yogalib.errors import BadInput
-from yogalib.models.checkpoints import import_clip, read_weights
+from yogalib.models.checkpoints import digest_of, import_clip, read_weights
 from yogalib.models.published import archive_name, find_encoder, published
 
 
@@ -133,6 +133,22 @@ def weights_file(name: str, weights: Path) -> Path | None:
     )
 
 
+def weights_digest(name: str, weights: Path, seed: int = 0) -> str:
+    """Return what stands for an encoder's weights in a run's configuration, 16 hexadecimal digits, without opening it.
+
+    Arguments and errors as `open_encoder` has them.
+    """
+    file = weights_file(name, weights)
+    if file is None:
+        return _hash_of(repr(SHAPES[name.removesuffix(RANDOM)]).encode(), str(seed).encode())
+    return _last_digest(file, file.stat().st_mtime_ns)[:16]
+
+
+@lru_cache(maxsize=16)
+def _last_digest(file: Path, changed: int) -> str:
+    return digest_of(file)
+
+
 def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     """Return the encoder of that name, in fp32 on the CPU, in evaluation mode.
 
@@ -143,8 +159,7 @@ def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     """
     file = weights_file(name, weights)
     if file is None:
-        shape = name.removesuffix(RANDOM)
-        return Encoder(name, fresh_clip(shape, seed).eval(), _hash_of(repr(SHAPES[shape]).encode(), str(seed).encode()))
+        return Encoder(name, fresh_clip(name.removesuffix(RANDOM), seed).eval(), weights_digest(name, weights, seed))
     changed = file.stat().st_mtime_ns
     state, digest = _last_read(file, weights, published(name).sha256 if name in OPENAI else None, changed)
     return Encoder(name, build_clip(state, file), digest[:16])

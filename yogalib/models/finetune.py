@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import save_file
 from scipy.stats import hypergeom
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 from tqdm import tqdm
 
 from yogalib.models.device import Device
-from yogalib.models.encoders import Encoder
-from yogalib.models.resident import Pictures
+from yogalib.models.encoders import Encoder, open_encoder
+from yogalib.models.resident import Pictures, images_of
 from yogalib.models.zero_shot import classify, normalise, unit
 from yogalib.profile import Augmentation, FineTuning, Optimiser
 
@@ -193,3 +195,18 @@ def batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: s
         return cross_entropy(model.logit_scale.exp() * image_features @ text_features.T, labels)
     logits = model.logit_scale.exp() * image_features @ text_features[place].T
     return contrastive_loss(logits, batch_targets(labels, targets))
+
+
+def answer(ask, at, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Answer a run of this kind (yogalib.runs.asks); leaves history.csv, and model.safetensors where the model is kept."""
+    encoder = open_encoder(ask.encoder, at.weights, ask.seed)
+    parts = [
+        (images_of(ask.source, rows, encoder.resolution, at.device.torch), np.searchsorted(ask.classes, rows["class"]))
+        for rows in (ask.train, ask.test)
+    ]
+    history, answers = fine_tune(encoder, *parts, ask.prompts, ask.settings, at.device)
+    history.to_csv(folder / "history.csv", index=False)
+    if ask.kept:
+        weights = {key: value.cpu().contiguous() for key, value in encoder.model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors")
+    return answers

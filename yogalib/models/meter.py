@@ -1,9 +1,13 @@
-"""What a piece of work takes: seconds, memory, energy."""
+"""What a piece of work takes, seconds, memory and energy, and on what machine."""
 
+import os
+import platform
 import time
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
+LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")
 STATUS, REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -51,3 +55,17 @@ def _joules() -> float | None:
         return pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(0)) / 1e3
     except Exception:  # noqa: BLE001 - no driver, no GPU or a GPU that does not tell: each has an error class of its own
         return None
+
+
+def machine() -> dict:
+    """Return where the numbers are made: processor, cores, threads, GPU, versions."""
+    import torch  # seconds
+
+    return {
+        "platform": platform.platform(terse=True),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in LIBRARIES},
+    }

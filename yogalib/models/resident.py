@@ -5,8 +5,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
+
+from yogalib.dataset.pixels import Source
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,10 @@ def resident(file: Path, device: torch.device) -> Tensor:
     )  # torch wants writable memory; what is written stays private
     fits = device.type == "cuda" and 2 * pixels.nbytes < torch.cuda.mem_get_info(device)[0]
     return pixels.to(device) if fits else pixels
+
+
+def images_of(source: Source, rows: pd.DataFrame, resolution: int, device: torch.device) -> Pictures:
+    """Return the rows' images for a network, without a copy."""
+    file, places = source.decoded(rows, resolution)
+    cache = resident(file, device)
+    return Pictures(cache, torch.from_numpy(places).to(cache.device))

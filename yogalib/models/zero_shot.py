@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from yogalib.models.device import Device
-from yogalib.models.encoders import Encoder
-from yogalib.models.resident import Pictures
+from yogalib.models.encoders import Encoder, open_encoder
+from yogalib.models.resident import Pictures, images_of
 
 # the constants of clip's own preprocessing
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -85,3 +85,10 @@ def answerer(encoder: Encoder, prompts: list, device: Device) -> Callable[[np.nd
 
     graphed = device.graphed(answer)
     return lambda pixels: graphed(torch.as_tensor(pixels).to(device.torch)).cpu()
+
+
+def answer(ask, at, folder) -> tuple[np.ndarray, np.ndarray]:
+    """Answer a run of this kind (yogalib.runs.asks): the encoder as it is, for the test rows."""
+    encoder = open_encoder(ask.encoder, at.weights, ask.seed)
+    images = images_of(ask.source, ask.test, encoder.resolution, at.device.torch)
+    return classify(encoder, images, ask.prompts, at.device)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from yogalib.dataset.lists import PICKED
+from yogalib.models.encoders import weights_file
 from yogalib.paths import ROOT, write_whole
 from yogalib.profile import Profile
 
@@ -47,7 +48,7 @@ def report_inputs(profile: Profile) -> str:
 def write_inputs(study) -> None:
     """Write <notebook>.inputs, a hash of all that a notebook depends on, touched only when the hash changes; make looks at its time."""
     other = study.validation_set()
-    given = [study, *([other] if other is not None and other.pictures is not None else [])]
+    given = [study, *([other] if other is not None and other.images is not None else [])]
     shared = [*_code(), study.profile.model_dump_json().encode(), _weights_stamp(study).encode()]
     shared += [each.index[["path", "sha256", "class", "split", "status"]].to_csv().encode() for each in given]
     shared += [file.read_bytes() for file in [study.folder / PICKED] if file.is_file()]
@@ -80,7 +81,5 @@ def _digest(parts: list[bytes]) -> str:
 
 
 def _weights_stamp(study) -> str:
-    from yogalib.models.encoders import weights_file
-
     files = [weights_file(name, study.paths.weights) for name in study.profile.encoders]
     return repr([(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file])

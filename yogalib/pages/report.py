@@ -9,11 +9,14 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from yogalib.dataset.index import data_hash
 from yogalib.errors import BadInput
+from yogalib.models.meter import machine
+from yogalib.pages.console import quiet_papermill
 from yogalib.pages.inputs import NOTEBOOKS, report_inputs
 from yogalib.pages.summary import claims, handed_over, notebook_title
 from yogalib.paths import ROOT, swap_folder, write_whole
-from yogalib.runs.progress import quiet_papermill
+from yogalib.profile import read_profile
 from yogalib.study import Study
 
 SUMMARY = "08_summary"
@@ -81,8 +84,6 @@ def render(executed, notebook: str, profile: str) -> str:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    from yogalib.profile import read_profile
-
     for number, cell in enumerate(executed.cells):
         cell["id"] = f"cell-{number}"  # papermill gives its own cell a random one
     read = read_profile(profile)
@@ -137,9 +138,6 @@ def publish(study: Study) -> None:
 
 def summary(study: Study) -> dict:
     """Return what summary.json holds (DESIGN: "What a run leaves behind")."""
-    from yogalib.dataset.index import data_hash
-    from yogalib.runs.store import machine
-
     about = machine()
     return {
         "profile": study.profile.name,

@@ -3,12 +3,13 @@
 import html
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from yogalib.facts.paper import load_paper
+from yogalib.models.meter import machine
 from yogalib.profile import Profile
+from yogalib.results.claims import ROWS, row_of, rows_of
 from yogalib.results.show import (
     INTERVAL,
     NOTHING,
@@ -22,21 +23,7 @@ from yogalib.results.show import (
     title_of,
 )
 from yogalib.runs.progress import duration
-
-if TYPE_CHECKING:
-    from yogalib.study import Study
-
-# the claim that stands beside a row of each table, less the table's name; a claim may name its row itself
-ROWS = {
-    "table_04": "{encoder}",
-    "table_05": "{syntax}",
-    "table_06": "lr{paper_rate:.0e}_wd{weight_decay:.0e}",
-    "table_07": "lr{paper_rate:.0e}_wd{weight_decay:.0e}",
-    "table_08": "{level}_top{k}",
-    "table_09": "{level}_mean",
-    "table_10": "{metric}",
-    "table_11": "{per_class}",
-}
+from yogalib.study import Study
 
 
 def handed_over(build: Path) -> list[dict]:
@@ -162,10 +149,8 @@ def _paired(build: Path) -> str:
     return f"{theirs.setting} less {ours.setting}: {points} on {ours.n:,} pictures, p {p if '<' in p else f'= {p}'} (McNemar)."
 
 
-def what_was_run(study: "Study") -> pd.DataFrame:
+def what_was_run(study: Study) -> pd.DataFrame:
     """Return the setting of the report as two columns, what and value."""
-    from yogalib.runs.store import machine
-
     about, rows, tuning = machine(), study.subset("all"), study.profile.fine_tuning
     where = f"{about['gpu'] or 'no GPU'}, {about['cores']} cores, {about['platform']}"
     seconds = sum(made["seconds"] for made in handed_over(study.paths.build))
@@ -199,14 +184,16 @@ def beside(name: str, table: pd.DataFrame, entries: list[dict], verdict: bool) -
 
     entries : the claims. verdict : whether the last column says how ours compares.
     """
-    known = load_paper()["claims"]
-    rows = {known[each["id"]].get("row", each["id"].partition(".")[2]): each for each in _of(name, entries)}
-    spreads = {row: rows.pop(row) for row in list(rows) if row.endswith("_sd")}
-    there = {row.casefold(): (row, each) for row, each in rows.items()}
+    known, each_of = load_paper()["claims"], {entry["id"]: entry for entry in _of(name, entries)}
+    rows = {called: each_of[key] for called, key in rows_of(name).items() if key in each_of}
+    spreads = {called: rows.pop(called) for called in list(rows) if called.endswith("_sd")}
+    there = {
+        called: (known[each["id"]].get("row", each["id"].partition(".")[2]), each) for called, each in rows.items()
+    }
     words = printed(table)
     place = next(number for number, column in enumerate(table) if column in ("accuracy", "mean", "value"))
     words = words.rename(columns={words.columns[place]: "ours, %"})
-    found = [there.pop(ROWS[name].format(**row).casefold(), ("", None))[1] for row in table.to_dict("records")]
+    found = [there.pop(row_of(name, row), ("", None))[1] for row in table.to_dict("records")]
     one = ROWS[name].strip("{}") in table  # one column tells the rows apart: its value says more than a sentence
     alone = pd.DataFrame({words.columns[0]: [row if one else each["what"] for row, each in there.values()]})
     words = pd.concat([words, alone], ignore_index=True).fillna("")

@@ -1,47 +1,14 @@
 """The audit of a data set: near-duplicates within and across the parts, labels in conflict, pictures at the margin."""
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.twins import ALIKE, MOST_BITS, SURE_BITS, find_twins, have_twin
+from yogalib.dataset.twins import have_twin
 from yogalib.facts.prompts import class_names
-from yogalib.paths import write_whole
+from yogalib.results.metrics import wilson
 
 EXTREME = 2.5  # longer by shorter side
 POSTER = 0.05  # share of the picture under lines of text
-
-
-def twins_of(study, other=None) -> pd.DataFrame:
-    """Return the near-duplicates among a study's pictures, or the pairs of one of its and one of another study's; kept on disk.
-
-    Columns as dataset.near.find_twins. Doubtful pairs are judged by the encoder of the profile's section fine_tuning, as it is
-    before training.
-    """
-    from yogalib.models.encoders import open_encoder
-    from yogalib.models.zero_shot import encode_images
-
-    tuning, sides = study.profile.fine_tuning, (study, study if other is None else other)
-    encoder, parts = (
-        open_encoder(tuning.encoder, study.paths.weights, tuning.seed),
-        [side.subset("all") for side in sides],
-    )
-
-    def cosine(*places: np.ndarray) -> np.ndarray:
-        ours, theirs = (
-            encode_images(encoder, side.pixels(rows.iloc[place], encoder.resolution), side.device)
-            for side, rows, place in zip(sides, parts, places, strict=True)
-        )
-        return (ours * theirs).sum(dim=1).cpu().numpy()
-
-    decides = [rows[["path", "sha256", "class"]].to_csv() for rows in parts] + [encoder.weights]
-    key = hashlib.sha256("\n".join([*decides, f"{SURE_BITS} {MOST_BITS} {ALIKE}"]).encode()).hexdigest()[:16]
-    file = study.paths.data / "cache" / f"twins-{key}.parquet"
-    if not file.exists():
-        pairs = find_twins(parts[0], None if other is None else parts[1], cosine)
-        write_whole(file, pairs.to_parquet)
-    return pd.read_parquet(file)
 
 
 def twin_counts(twins: pd.DataFrame, train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
@@ -109,8 +76,6 @@ def by_twins(run, train: pd.DataFrame, test: pd.DataFrame, twins: pd.DataFrame) 
 
     train, test : the run's own parts. Columns: pictures, accuracy, low, high (Wilson), n.
     """
-    from yogalib.results.metrics import wilson
-
     twin, hits = have_twin(test, train, twins), run.hits
     parts = {
         "all of the test part": hits,

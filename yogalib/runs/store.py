@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
-import platform
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +16,13 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.errors import BadInput
-from yogalib.models.meter import Meter
-from yogalib.paths import partial_folder, write_whole
-from yogalib.runs.progress import progress
+from yogalib.models.encoders import weights_digest
+from yogalib.models.meter import Meter, machine
+from yogalib.paths import Paths, partial_folder, write_whole
+from yogalib.profile import Machine
+from yogalib.runs.progress import Progress
 
-CODE = 3  # part of every run's hash: raise it when training or evaluation changes what a run would hold
-LIBRARIES = ("torch", "clip-anytorch", "numpy", "pandas", "scikit-learn", "pillow", "yogalib")
+CODE = 4  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,12 @@ def run_id(config: dict) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def stored_run(runs: Path, config: dict, make: Callable[[Path], None], label: str = "") -> Run:
+def stored_run(
+    runs: Path, config: dict, make: Callable[[Path], None], label: str = "", progress: Progress | None = None
+) -> Run:
     """Return the stored run of this configuration; call `make(folder)` first, to write its files, when it is not there.
 
-    label : what tells the run from others of its kind, for the line that announces it.
+    label : what `progress` announces the run by; without progress it is made in silence.
 
     The folder is written beside and renamed when whole, so a kill at any moment leaves a finished run or none. A lock
     per run keeps two processes from training the same one; the operating system lifts it when its holder dies.
@@ -104,19 +105,11 @@ def stored_run(runs: Path, config: dict, make: Callable[[Path], None], label: st
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / name):
             if not folder.exists():
-                with _announced(name, config, label):
+                with progress.making(name, label) if progress else nullcontext():
                     _make(folder, config, make)
-    if progress() is not None:
-        progress().asked.add(name)
+    if progress:
+        progress.asked.add(name)
     return Run(folder)
-
-
-def _announced(name: str, config: dict, label: str) -> AbstractContextManager:
-    """Return the context in which a run is made: under make it is announced; a notebook in JupyterLab is left quiet."""
-    if progress() is None:
-        return nullcontext()
-    words = [config["kind"].replace("_", "-"), config.get("encoder", ""), f"{len(config['classes'])} poses", label]
-    return progress().making(name, ", ".join(filter(None, words)))
 
 
 def _make(folder: Path, config: dict, make: Callable[[Path], None]) -> None:
@@ -153,22 +146,49 @@ def save_predictions(
     pd.concat([about, table], axis=1).to_parquet(folder / "predictions.parquet")
 
 
-def machine() -> dict:
-    """Return where the numbers are made: processor, cores, threads, GPU, versions."""
-    import torch
+@dataclass(frozen=True)
+class Workshop:
+    """Where runs are made and kept. precision : of the profile's section fine_tuning, `auto` or `fp32`."""
 
-    return {
-        "platform": platform.platform(terse=True),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in LIBRARIES},
-    }
+    paths: Paths
+    machine: Machine
+    precision: str
+    progress: Progress | None = None
+
+    @cached_property
+    def device(self):
+        """The device and precision that the profile asks for (yogalib.models.device.Device)."""
+        from yogalib.models.device import pick_device  # torch: seconds
+
+        return pick_device(self.machine.device, self.precision, self.machine.threads)
+
+    @property
+    def weights(self) -> Path:
+        """Folder of the published weights."""
+        return self.paths.weights
+
+    def configuration(self, ask) -> dict:
+        """Return all that decides the run of an ask (yogalib.runs.asks.Ask) on this machine."""
+        config = ask.decides | {"precision": self.device.precision}
+        if ask.encoder:
+            config["weights"] = weights_digest(ask.encoder, self.weights, ask.seed)
+        return config | ({"of": run_id(self.configuration(ask.of))} if ask.of is not None else {})
+
+    def run(self, ask) -> Run:
+        """Return the stored run of an ask, made first where it is not there, by its own module of yogalib.models."""
+
+        def make(folder: Path) -> None:
+            answer = import_module(f"yogalib.models.{ask.kind}").answer
+            save_predictions(folder, ask.test, np.array(ask.classes), *answer(ask, self, folder))
+
+        run = stored_run(self.paths.runs, self.configuration(ask), make, ask.label, self.progress)
+        for name in ask.names:
+            mark(run, name)
+        return run
 
 
-def mark_last(run: Run) -> None:
-    """Let runs/last name this run."""
+def mark(run: Run, name: str) -> None:
+    """Let runs/<name> name this run."""
 
     def link(path: Path) -> None:
         if sys.platform == "win32":  # links need a privilege there
@@ -176,7 +196,7 @@ def mark_last(run: Run) -> None:
         else:
             path.symlink_to(run.folder.name)
 
-    write_whole(run.folder.parent / "last", link)
+    write_whole(run.folder.parent / name, link)
 
 
 def find_run(name: str, runs: Path) -> Run:

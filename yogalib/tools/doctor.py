@@ -26,7 +26,7 @@ def check(profile: str) -> Study:
     for subset in (tuning.subset, *study.profile.small_runs.grid_subsets):
         study.split(study.subset(subset))
     other = study.validation_set()
-    if other is not None and other.pictures is not None:  # a drawn one lacks nothing
+    if other is not None and other.images is not None:  # a drawn one lacks nothing
         _ = other.index
     return study
 

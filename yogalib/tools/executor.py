@@ -1,6 +1,6 @@
 """The runs of a study made ahead of its notebooks, here or on a Ray cluster; the run store is where both meet.
 
-What a notebook will ask for, the plan knows (yogalib.runs.plan); whatever is in the store already is not made again.
+They are the asks of the notebooks' own questions (yogalib.runs.questions); whatever is in the store already is not made again.
 """
 
 import importlib.util
@@ -10,16 +10,15 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from yogalib.errors import BadInput
-from yogalib.paths import Paths, from_environment
-from yogalib.profile import Profile
-from yogalib.runs.plan import Plan, Request, planned_runs
+from yogalib.runs.asks import Ask
+from yogalib.runs.plan import planned_runs
 from yogalib.runs.progress import duration
+from yogalib.runs.store import Workshop
 from yogalib.study import Study
 
 PER_GPU = 4  # runs at a time, at most: a few keep a GPU at work, more only wait for each other
@@ -30,16 +29,10 @@ RETRIES = 3  # of a run whose worker was lost; a run that kills its worker each 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request: its run's name in the store, or else one line that says why there is none."""
+    """What became of an ask: its run's name in the store, or else one line that says why there is none."""
 
     run: str = ""
     error: str = ""
-
-
-class Seen(Plan):
-    """A plan on the pictures themselves: what the requests hold is then what the notebooks will ask for, to the picture."""
-
-    index, groups = Study.index, Study.groups
 
 
 def chosen_executor() -> str:
@@ -52,26 +45,27 @@ def chosen_executor() -> str:
     return name
 
 
-def requested_runs(plan: Plan) -> pd.DataFrame:
+def asked_runs(study: Study) -> pd.DataFrame:
     """Return the planned runs that need no other run first, those that see most pictures first.
 
     Columns: those of planned_runs, and `seen`, pictures over all epochs. A long run started last would be waited for alone.
     """
-    runs = planned_runs(plan)
-    runs = runs.assign(seen=runs["epochs"] * runs["train"] + runs["test"])[runs["request"].notna()]
+    runs = planned_runs(study)
+    runs = runs.assign(seen=runs["epochs"] * runs["train"] + runs["test"])
+    runs = runs[[ask.of is None for ask in runs["ask"]]]
     return runs.sort_values("seen", ascending=False, kind="stable", ignore_index=True)
 
 
-def make_runs(plan: Plan, runs: pd.DataFrame, executor: str) -> list[Outcome]:
+def make_runs(study: Study, runs: pd.DataFrame, executor: str) -> list[Outcome]:
     """Make the runs that are not in the store yet, and tell of each; one that fails does not keep the others from being made.
 
-    plan : the study. runs : as requested_runs returns them. executor : a key of EXECUTORS.
+    runs : of the study, as asked_runs returns them. executor : a key of EXECUTORS.
 
     Returns an outcome per run, in their order.
     """
-    stored = {path.name for path in plan.paths.runs.glob("*")}
+    stored = {path.name for path in study.paths.runs.glob("*")}
     outcomes, start, made, left = [Outcome()] * len(runs), time.monotonic(), 0, int(runs["seen"].sum())
-    for number, (place, outcome) in enumerate(EXECUTORS[executor](plan, runs), start=1):
+    for number, (place, outcome) in enumerate(EXECUTORS[executor](study, runs), start=1):
         outcomes[place], run = outcome, runs.iloc[place]
         left -= run["seen"]
         if outcome.run in stored:
@@ -90,11 +84,10 @@ def make_runs(plan: Plan, runs: pd.DataFrame, executor: str) -> list[Outcome]:
     return outcomes
 
 
-def attempt(request: Request) -> Outcome:
+def attempt(workshop: Workshop, ask: Ask) -> Outcome:
     """Make a run, or find it in the store; whatever goes wrong is the outcome."""
     try:
-        study = _study(request.profile.model_dump_json())
-        return Outcome(run=getattr(study, request.method)(**request.arguments).folder.name)
+        return Outcome(run=workshop.run(ask).folder.name)
     except BadInput as error:
         return Outcome(error=str(error))
     except Exception as error:  # noqa: BLE001 - one run's failure, whatever it is, is not the other runs'
@@ -103,27 +96,20 @@ def attempt(request: Request) -> Outcome:
         return Outcome(error=" ".join(said.split()))
 
 
-@cache
-def _study(profile: str) -> Study:
-    """Return the study of a profile in JSON: a process makes many runs of it, and reads the index once."""
-    read = Profile.model_validate_json(profile)
-    return Study(read, Paths.of(read.name))
-
-
-def _locally(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[int, Outcome]]:
+def _locally(study: Study, runs: pd.DataFrame) -> Iterator[tuple[int, Outcome]]:
     """Make the runs in this process, one after the other; yield each one's place and outcome."""
-    for place, request in enumerate(runs["request"]):
-        yield place, attempt(request)
+    for place, ask in enumerate(runs["ask"]):
+        yield place, attempt(study.workshop, ask)
 
 
-def _on_ray(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[int, Outcome]]:
+def _on_ray(study: Study, runs: pd.DataFrame) -> Iterator[tuple[int, Outcome]]:
     """Hand the runs to Ray, one task each; yield each one's place and outcome as they come in."""
-    ray = _connect(plan)
+    ray = _connect()
     try:
         task, waiting = ray.remote(attempt), {}
-        for place, needs in enumerate(_needs(plan, runs, ray.nodes())):
-            request = _settled(runs["request"][place], "cuda" if needs["num_gpus"] else "cpu")
-            waiting[task.options(max_retries=RETRIES, **needs).remote(request)] = place
+        for place, needs in enumerate(_needs(study, runs, ray.nodes())):
+            workshop = _settled(study, "cuda" if needs["num_gpus"] else "cpu")
+            waiting[task.options(max_retries=RETRIES, **needs).remote(workshop, runs["ask"].iloc[place])] = place
         while waiting:
             (done,), _ = ray.wait(list(waiting), num_returns=1)
             try:
@@ -135,10 +121,10 @@ def _on_ray(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[int, Outcome]]:
         ray.shutdown()
 
 
-def _connect(plan: Plan):
+def _connect():
     """Return ray, connected: to the cluster at RAY_ADDRESS, or else to a Ray of this machine's own, started for the while.
 
-    Workers get this process's folders, and its number of threads for linear algebra, on which the last bits depend.
+    Workers get this process's number of threads for linear algebra, on which the last bits depend.
     Raises BadInput when Ray can't be reached or started.
     """
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
@@ -149,13 +135,7 @@ def _connect(plan: Plan):
     _knock(address)
     import ray
 
-    profile, paths = plan.profile, plan.paths
-    folders = {"DATA_DIR": paths.data, "RUNS_DIR": paths.runs, "WEIGHTS_DIR": paths.weights}
-    folders |= {"DATA": from_environment("DATA", profile.data.folder)}
-    folders |= {"LISTS": from_environment("LISTS", profile.data.lists)}
-    folders |= {"VALIDATION": from_environment("VALIDATION", profile.validation_set.folder)}
-    variables = {name: str(folder or "") for name, folder in folders.items()}
-    variables["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+    variables = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
     try:
         ray.init(address, runtime_env={"env_vars": variables}, **quiet)
@@ -178,16 +158,16 @@ def _knock(address: str) -> None:
         ) from None
 
 
-def _needs(plan: Plan, runs: pd.DataFrame, nodes: list[dict]) -> list[dict]:
+def _needs(study: Study, runs: pd.DataFrame, nodes: list[dict]) -> list[dict]:
     """Return what each run's task takes of its node: cores, and a part of a GPU where this very machine would use one.
 
     The notebooks run here and look for runs of this machine's precision, so a GPU elsewhere is no use without one here.
     """
-    threads, card = plan.profile.machine.threads, 0.0
-    if plan.profile.machine.device != "cpu" and plan.device.torch.type == "cuda":
+    threads, card = study.profile.machine.threads, 0.0
+    if study.profile.machine.device != "cpu" and study.device.torch.type == "cuda":
         import torch
 
-        card = torch.cuda.get_device_properties(plan.device.torch).total_memory
+        card = torch.cuda.get_device_properties(study.device.torch).total_memory
     resources = [node["Resources"] for node in nodes if node["Alive"]]
     if card and not any(each.get("GPU") for each in resources):
         raise BadInput(
@@ -208,7 +188,7 @@ def gpu_share(run, card: float) -> float:
 
     if not card or run.kind == "linear":
         return 0.0
-    if run.kind == "yolo" or run.request.arguments.get("keep_weights"):
+    if run.kind == "yolo" or run.ask.kept:
         return 1.0
     try:
         memory = training_memory(encoder_costs(run.model), max(run.batch, ANSWERED), min(run.batch, run.prompts))
@@ -217,10 +197,9 @@ def gpu_share(run, card: float) -> float:
     return 1 / min(max(int(card // (memory + BESIDE)), 1), PER_GPU)
 
 
-def _settled(request: Request, device: str) -> Request:
-    """Return the request with `auto` decided: a run of another device would have another name, and be made for nothing."""
-    machine = request.profile.machine.model_copy(update={"device": device})
-    return replace(request, profile=request.profile.model_copy(update={"machine": machine}))
+def _settled(study: Study, device: str) -> Workshop:
+    """Return the workshop with `auto` decided: a run of another device would have another name, and be made for nothing."""
+    return replace(study.workshop, machine=study.profile.machine.model_copy(update={"device": device}))
 
 
 EXECUTORS = {"local": _locally, "ray": _on_ray}

@@ -17,10 +17,10 @@ from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names, class_prompts
 from yogalib.models.encoders import Encoder
+from yogalib.models.kept import tuned_encoder
 from yogalib.models.zero_shot import classify, encode_images
 from yogalib.runs.store import Run, find_run
 from yogalib.study import Study
-from yogalib.tools.predict import tuned_encoder
 
 CHANNELS = 300  # that gScoreCAM asks, as the paper has it
 
@@ -53,7 +53,7 @@ class Explorer:
     @cached_property
     def features(self) -> np.ndarray:
         """Unit features of the training pictures, (N, D)."""
-        pixels = self.study.pixels(self.train, self.encoder.resolution)
+        pixels = self.study.source.pixels(self.train, self.encoder.resolution)
         return encode_images(self.encoder, pixels, self.study.device).cpu().numpy()
 
     def pictures(self) -> list[tuple[str, Path]]:

@@ -11,7 +11,7 @@ from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.models.device import pick_device
-from yogalib.models.encoders import Encoder, build_clip
+from yogalib.models.kept import tuned_encoder
 from yogalib.models.zero_shot import classify
 from yogalib.results.metrics import top_k, wilson
 from yogalib.runs.store import Run
@@ -33,14 +33,6 @@ def files_of(paths: list[Path]) -> list[Path]:
     if not files:
         raise BadInput(f"no file in {', '.join(map(str, paths))}")
     return files
-
-
-def tuned_encoder(run: Run) -> Encoder:
-    """Return the encoder that a fine-tuning run left behind; the run must have kept its weights."""
-    from safetensors.torch import load_file
-
-    weights = run.folder / "model.safetensors"
-    return Encoder(run.config["encoder"], build_clip(load_file(weights), weights), run.config["weights"])
 
 
 def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path], list[str]]:

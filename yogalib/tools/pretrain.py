@@ -8,11 +8,8 @@ of its own, the heads still helping. No pose's name is ever seen.
 
 import json
 import math
-import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -21,12 +18,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
-from tqdm import tqdm
 
 from yogalib.models.encoders import MINI, MINI_WEIGHTS, fresh_clip, tokenise
 from yogalib.models.finetune import contrastive_loss, recolour
 from yogalib.models.zero_shot import normalise, unit
 from yogalib.paths import from_environment, write_whole
+from yogalib.processes import in_parallel
 from yogalib.runs.store import machine
 from yogalib.synthetic.captions import FACTS, captions, fact_matrix
 from yogalib.synthetic.pool import draw_chunk, load_chunk
@@ -235,10 +232,8 @@ def pretrain(name: str, setting: Setting, pool: Path, out: Path) -> Path:
 def main(settings: dict[str, Setting] = SETTINGS) -> None:
     """Draw the pictures, then pre-train the variants, side by side on as many cores as there are."""
     pool, out = from_environment("DATA_DIR", "data") / "pretraining", MINI_WEIGHTS
-    with ProcessPoolExecutor(min(os.cpu_count(), 8), mp_context=get_context("spawn")) as executor:
-        files = [pool / f"chunk_{seed:03d}.npz" for seed in range(max(setting.chunks for setting in settings.values()))]
-        drawn = [executor.submit(draw_chunk, file, seed, CHUNK, DRAWN) for seed, file in enumerate(files)]
-        for future in tqdm(drawn, desc="draw", unit="chunk", mininterval=10):
-            future.result()
-        for future in [executor.submit(pretrain, name, setting, pool, out) for name, setting in settings.items()]:
-            print(future.result())
+    files = [pool / f"chunk_{seed:03d}.npz" for seed in range(max(setting.chunks for setting in settings.values()))]
+    in_parallel(draw_chunk, [(file, seed, CHUNK, DRAWN) for seed, file in enumerate(files)], "draw", "chunk", most=8)
+    variants = [(name, setting, pool, out) for name, setting in settings.items()]
+    for file in in_parallel(pretrain, variants, "pretrain", "variant", most=8):
+        print(file)

@@ -1,0 +1,191 @@
+"""A run as a value: all that decides it, said before anything heavy is opened.
+
+The notebooks, the plan and the executor hold the same asks, and the store names the runs by them. An ask's `kind` is the module of
+yogalib.models whose function `answer(ask, at, folder)` makes it; so a new kind of run is that function and a question that asks it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from yogalib.dataset.index import data_hash
+from yogalib.dataset.pixels import Source
+from yogalib.dataset.splits import draw_per_class
+from yogalib.facts.prompts import class_prompts
+from yogalib.profile import FineTuning, Prompt
+from yogalib.runs.store import CODE, run_id
+
+ROW = ["path", "sha256", "class"]  # what a run needs to know of an image
+# settings that decide no run by themselves: rows, prompts, weights and precision stand in its configuration already
+SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats"}
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """One run, asked for.
+
+    kind : module of yogalib.models that answers. source : whose images these are. test : rows to answer for. train, validation : rows
+    to learn from and to choose an epoch on. encoder, prompt, seed : a CLIP, its words, its random weights. settings : of a profile, by
+    which it is made. kept : whether the model is stored. names : what runs/ shall call the run, such as `last`. of : the run
+    whose model answers. note : what tells the ask from others like it, for the line that announces the run.
+    """
+
+    kind: str
+    source: Source
+    test: pd.DataFrame
+    train: pd.DataFrame | None = None
+    validation: pd.DataFrame | None = None
+    encoder: str = ""
+    prompt: Prompt | None = None
+    settings: Any = None
+    seed: int = 0
+    kept: bool = False
+    names: tuple[str, ...] = ()
+    of: "Ask | None" = None
+    note: str = ""
+
+    @cached_property
+    def classes(self) -> list[int]:
+        """Official class numbers, sorted: what the model tells apart."""
+        if self.of is not None:
+            return self.of.classes
+        rows = self.test if self.train is None else self.train
+        return sorted(int(number) for number in rows["class"].unique())
+
+    @cached_property
+    def prompts(self) -> list | None:
+        """One prompt a class, or several; None for a model that knows no words."""
+        return None if self.prompt is None else class_prompts(self.classes, self.prompt.template, self.prompt.names)
+
+    @property
+    def model(self) -> str:
+        """What plans and progress lines call the model."""
+        return self.of.model if self.of is not None else self.encoder or getattr(self.settings, "model", "")
+
+    @property
+    def epochs(self) -> int:
+        """How often the training images are gone through."""
+        return getattr(self.settings, "epochs", 1)
+
+    @property
+    def work(self) -> int:
+        """Images that the run goes through; to learn from one takes three times as long as to answer for it."""
+        return self.epochs * (3 * (0 if self.train is None else len(self.train)) + len(self.test))
+
+    @cached_property
+    def decides(self) -> dict:
+        """All that decides the run but what a machine brings to it, its encoder's weights and the precision."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        decides = {"kind": self.kind, "code": CODE, "classes": self.classes, "fit": self.source.fit}
+        decides |= {name: data_hash(rows) for name, rows in parts.items() if rows is not None}
+        if self.encoder:
+            decides |= {"encoder": self.encoder}
+        if self.prompt is not None:
+            decides |= {"prompts": self.prompts}
+        if self.settings is not None:
+            decides |= {"settings": self.settings.model_dump(exclude=SAID_ELSEWHERE), "keep_weights": self.kept}
+        return decides | ({"of": self.of.name} if self.of is not None else {})
+
+    @property
+    def name(self) -> str:
+        """What stands for the ask itself, on whatever machine it is answered."""
+        return run_id(self.decides)
+
+    @property
+    def label(self) -> str:
+        """The words that announce the run."""
+        seen = "" if self.train is None else f"{len(self.train)} pictures"
+        return ", ".join(
+            filter(None, [self.kind.replace("_", "-"), self.model, f"{len(self.classes)} poses", seen, self.note])
+        )
+
+
+def zero_shot(study, encoder: str, subset: str | None = None, prompt: Prompt | None = None) -> Ask:
+    """Ask an encoder, untrained, about a whole subset (section 3.2.1); the profile's subset and prompt when not given."""
+    settings = study.profile.zero_shot
+    rows = study.subset(subset or settings.subset)[ROW]
+    # Yoga-82 decoded whole for each of nine encoders would take 34 GB
+    source = study.source if encoder in study.profile.tuned else study.source.by_themselves()
+    seed = study.profile.fine_tuning.seed
+    return Ask("zero_shot", source, rows, encoder=encoder, prompt=prompt or settings.prompt, seed=seed)
+
+
+def finetune(
+    study,
+    split_seed: int | None = None,
+    kept: bool = False,
+    draw: tuple[int, int] | None = None,
+    on_validation: bool = False,
+    **changes,
+) -> Ask:
+    """Ask for a fine-tuning as the profile says (section 4.2).
+
+    split_seed : another random split. kept : store the model too, and let runs/last name the run. draw : take so many
+    training images per class, drawn with that seed; the test part stays whole (Table 11). on_validation : hold out a part of
+    the training images and judge on it instead of the test part, to choose by. changes : keys of the profile's section
+    fine_tuning, such as ``epochs=3``.
+    """
+    settings = FineTuning.model_validate({**dict(study.profile.fine_tuning), **changes})
+    train, test = study.split(study.subset(settings.subset), split_seed)
+    if on_validation:
+        train, test = study.validation(train, split_seed)
+    train = train if draw is None else draw_per_class(train, *draw)
+    return Ask(
+        "finetune",
+        study.source,
+        test[ROW],
+        train[ROW],
+        encoder=settings.encoder,
+        prompt=settings.prompt,
+        settings=settings,
+        seed=settings.seed,
+        kept=kept,
+        names=("last", f"last-{study.profile.name}") if kept else (),
+        note=f"learning rate {settings.optimiser.learning_rate:g}, {_split_name(study, split_seed)}",
+    )
+
+
+def small(study, split_seed: int, pair: tuple[float, float] | None = None, **changes) -> Ask:
+    """Ask for a fine-tuning on the six poses as the profile's section small_runs says, with the changes that `finetune` takes.
+
+    pair : learning rate and weight decay as the paper's tables have them, when not the profile's own.
+    """
+    runs, (rate, decay) = study.profile.small_runs, pair or study.profile.small_runs.pair
+    update = {"learning_rate": runs.rate_scale * rate, "weight_decay": decay}
+    optimiser = study.profile.fine_tuning.optimiser.model_copy(update=update)
+    given = {"subset": runs.subset, "batch": runs.batch, "epochs": runs.epochs, "optimiser": optimiser}
+    return finetune(study, split_seed, **given | changes)
+
+
+def linear(study, split_seed: int | None = None) -> Ask:
+    """Ask for a linear model on the pixels of the same training part (yogalib.models.linear)."""
+    train, test = study.split(study.subset(study.profile.fine_tuning.subset), split_seed)
+    return Ask("linear", study.source, test[ROW], train[ROW], note=_split_name(study, split_seed))
+
+
+def yolo(study, split_seed: int | None = None, kept: bool = False) -> Ask:
+    """Ask for YOLOv8-cls on the same training part (section 5); its history is of the validation part, which chooses its epoch."""
+    settings = study.profile.yolo
+    train, test = study.split(study.subset(study.profile.fine_tuning.subset), split_seed)
+    learned, held = study.validation(train, split_seed)
+    return Ask(
+        "yolo",
+        study.source,
+        test[ROW],
+        learned[ROW],
+        held[ROW],
+        settings=settings,
+        kept=kept,
+        note=_split_name(study, split_seed),
+    )
+
+
+def kept(of: Ask, source: Source, rows: pd.DataFrame) -> Ask:
+    """Ask the model that a run keeps about other images (section 5)."""
+    return Ask("kept", source, rows[ROW], encoder=of.encoder, prompt=of.prompt, seed=of.seed, of=of)
+
+
+def _split_name(study, seed: int | None) -> str:
+    return f"split {1 if seed is None else 1 + seed - study.profile.split.seed}"
