@@ -28,6 +28,13 @@ def twin_counts(twins: pd.DataFrame, train: pd.DataFrame, test: pd.DataFrame) ->
     return counts.rename_axis("kind").reset_index()
 
 
+def twin_examples(twins: pd.DataFrame, each: int = 4) -> pd.DataFrame:
+    """Return images of pairs of each kind, an image and then its twin, the closest pairs first. Columns: path, title."""
+    shown = twins.groupby("kind").head(each).sort_values("bits")
+    titles = [text for row in shown.itertuples() for text in (f"{row.kind}, {row.bits} bits apart", "its twin")]
+    return pd.DataFrame({"path": shown[["path_a", "path_b"]].to_numpy().ravel(), "title": titles})
+
+
 def conflicts(twins: pd.DataFrame) -> pd.DataFrame:
     """Return the twins that bear different labels: at least one is wrong. Columns: picture, labelled, twin, labelled_as, kind, bits."""
     pairs = twins[twins["class_a"] != twins["class_b"]].reset_index(drop=True)
@@ -57,6 +64,12 @@ def margin_counts(found: dict[str, pd.DataFrame], n: int) -> pd.DataFrame:
     """Return pictures at the margin by what is odd about them. found : of `margins`. n : pictures in all. Columns: what, images, share, example."""
     rows = [(what, len(part), len(part) / n, part["path"].iloc[0] if len(part) else "") for what, part in found.items()]
     return pd.DataFrame(rows, columns=["what", "images", "share", "example"])
+
+
+def margin_examples(found: dict[str, pd.DataFrame], each: int = 8) -> pd.DataFrame:
+    """Return the images farthest out by what is odd about them. found : of `margins`. Columns: path, title."""
+    parts = [part[["path"]].head(each).assign(title=what.partition(":")[0]) for what, part in found.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def recovered(twins: pd.DataFrame, planted: set[frozenset[str]]) -> pd.DataFrame:

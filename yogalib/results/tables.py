@@ -9,6 +9,7 @@ from scipy.stats import bootstrap
 from yogalib.facts.paper import load_paper
 from yogalib.facts.prompts import class_names
 from yogalib.facts.taxonomy import load_taxonomy, parents, superclass_names
+from yogalib.profile import Prompt
 from yogalib.results.metrics import (
     at_level,
     calibration_error,
@@ -64,6 +65,20 @@ def class_counts(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
             yield f"table_a{number}", superclass, part[["l2_name", "sanskrit", "english", "paper", "ours"]]
 
 
+def pose_counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return Tables A1 to A6 in one."""
+    return pd.concat([table for _, _, table in class_counts(rows)], ignore_index=True)
+
+
+def data_claims(rows: pd.DataFrame, train: pd.DataFrame, test: pd.DataFrame, subsets: dict) -> dict[str, tuple]:
+    """Return what section 3.1 counts, by its ids in paper.yaml: the count, and n. rows : kept; subsets : rows by subset's name."""
+    sizes = rows["class"].value_counts()
+    counts = {"images": len(rows), "train_images": len(train), "test_images": len(test)}
+    counts |= {"mean_class": sizes.mean(), "largest_class": sizes.max(), "smallest_class": sizes.min()}
+    counts |= {f"{name}_images": len(part) for name, part in subsets.items()}
+    return {f"section_3_1.{name}": (float(count), len(rows)) for name, count in counts.items()}
+
+
 def split_counts(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     """Return pictures per class in both parts, as the paper's Tables 2 and 3. Columns: pose, train, test; a sum at the end."""
     counts = pd.DataFrame({"train": train["class"].value_counts(), "test": test["class"].value_counts()}).sort_index()
@@ -80,6 +95,11 @@ def subset_counts(name: str, train: pd.DataFrame, test: pd.DataFrame) -> pd.Data
     return counts.assign(
         **{f"paper_{part}": [paper[pose][i] for pose in counts["pose"]] for i, part in enumerate(("train", "test"))}
     )
+
+
+def subset_tables(parts: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Return Tables 2 and 3, as far as there are the subsets. parts : training and test rows, by the subset's name."""
+    return {name: subset_counts(name, *rows) for name, rows in parts.items()}
 
 
 def subset_examples(subset_i: pd.DataFrame, subset_ii: pd.DataFrame, pose: str, each: int = 4) -> pd.DataFrame:
@@ -113,6 +133,17 @@ def draw_ranks(runs: dict[str, Run], size: int) -> pd.DataFrame:
     first, last = np.quantile(ranks, [0.025, 0.975], axis=0, method="nearest")
     columns = {"accuracy": hits.mean(axis=1), "low": low, "high": high, "best": (ranks == 1).mean(axis=0)}
     return pd.DataFrame({"encoder": list(runs)} | columns | {"highest_rank": first, "lowest_rank": last})
+
+
+def collapses(runs: dict[str, Run | list[Run]]) -> dict[str, int]:
+    """Return in how many of its runs, or whether in its one, each model gives one answer to everything."""
+    groups = {model: each if isinstance(each, list) else [each] for model, each in runs.items()}
+    return {model: sum(collapsed(run.predicted) for run in group) for model, group in groups.items()}
+
+
+def commonest_share(run: Run) -> float:
+    """Return the share of the largest class among a run's test images: what one answer to everything would get."""
+    return float(np.bincount(run.labels).max() / len(run.labels))
 
 
 def prompt_accuracy(runs: dict[tuple[str, str], Run]) -> pd.DataFrame:
@@ -152,6 +183,46 @@ def small_table(runs: dict[tuple, list[Run]], columns: list[str]) -> pd.DataFram
     return pd.DataFrame(rows, columns=[*columns, "mean", "sd", "low", "high", "splits", "collapsed", "n"])
 
 
+def syntax_table(runs: dict[str, list[Run]], syntaxes: dict[str, Prompt]) -> pd.DataFrame:
+    """Return Table 5. Columns: syntax, prompt, and those of small_table."""
+    table = small_table({(name,): group for name, group in runs.items()}, ["syntax"])
+    table.insert(1, "prompt", [f"{syntaxes[name].template} ({syntaxes[name].names})" for name in runs])
+    return table
+
+
+def images_used(asked: dict) -> pd.DataFrame:
+    """Return how many training images the runs of Table 11 have. asked : questions.frugality.
+
+    By training images per class (`all` the last); columns: images (of one split), capped (whether a class has fewer than were asked for).
+    """
+    rows = {
+        size: (len(group[0].train), size != "all" and len(group[0].train) < size * len(group[0].classes))
+        for size, group in asked.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["images", "capped"])
+
+
+Pair = tuple[float, float]  # learning rate and weight decay, as the paper has them
+
+
+def pairs_by_choice(
+    grid: dict[Pair, list[Run]], validation: dict[Pair, list[Run]], own: list[Run]
+) -> tuple[dict[tuple[str], list[Run]], list[Pair]]:
+    """Return the runs of three ways to come to a pair, a run a split, by way, and the pair that each validation part chose.
+
+    grid, validation : runs by pair, judged on the test and on the validation part. own : runs of the profile's pair.
+    """
+    best = grid_table(grid, 1).set_index(["paper_rate", "weight_decay"])["mean"].idxmax()
+    right = {pair: [run.hits.mean() for run in group] for pair, group in validation.items()}
+    chosen = [max(right, key=lambda pair: right[pair][split]) for split in range(len(own))]
+    ways = {
+        "the paper's: best printed": grid[best],
+        "chosen on a validation part": [grid[pair][split] for split, pair in enumerate(chosen)],
+        "the profile's own pair, not chosen": own,
+    }
+    return {(way,): runs for way, runs in ways.items()}, chosen
+
+
 def grid_table(runs: dict[tuple[float, float], list[Run]], rate_scale: float) -> pd.DataFrame:
     """Return Table 6 or 7. runs : the paper's learning rate and weight decay to one run per split.
 
@@ -161,6 +232,11 @@ def grid_table(runs: dict[tuple[float, float], list[Run]], rate_scale: float) ->
     table = table.sort_values(["paper_rate", "weight_decay"], ignore_index=True)
     table.insert(0, "learning_rate", rate_scale * table["paper_rate"])
     return table
+
+
+def grid_tables(grid: dict[str, dict[Pair, list[Run]]], rate_scale: float) -> dict[str, pd.DataFrame]:
+    """Return grid_table of each subset of a grid, by subset."""
+    return {subset: grid_table(runs, rate_scale) for subset, runs in grid.items()}
 
 
 def against(runs: dict[str, Run], reference: str) -> pd.DataFrame:
@@ -205,6 +281,14 @@ def map_scores(scores: dict[tuple[str, str], dict[str, np.ndarray]]) -> pd.DataF
     return pd.DataFrame(rows, columns=["encoder", "channels", "measure", "mean", "low", "high", "n"])
 
 
+def tuning_claims(run: Run) -> dict[str, tuple]:
+    """Return what the text of section 4.2 says and no table does, by its ids in paper.yaml: percent, n and Wilson interval."""
+    n, first, last = len(run.labels), run.history["top1"].iloc[0], run.hits.mean()
+    said = {"figure_05.epoch1_top1": first, "section_4_2.l3_top1": last}  # the latter to two places
+    bounds = {name: wilson(round(top1 * n), n) for name, top1 in said.items()}
+    return {name: (100 * top1, n, *(100 * bound for bound in bounds[name])) for name, top1 in said.items()}
+
+
 def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:
     """Return Table 10 with percentile-bootstrap 95 % intervals over the test pictures. Columns: metric, value, low, high, n."""
     scores = weighted_scores(run.predicted, run.labels)
@@ -237,6 +321,13 @@ def confusion_tables(run: Run) -> Iterator[tuple[str, str, np.ndarray, list[str]
         if names.index(superclass) in present:
             counts, members = superclass_confusion(run.predicted, run.labels, run.classes, names.index(superclass))
             yield f"figure_a{number}", superclass, counts, class_names(members)
+
+
+def confusion_keys(run: Run) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield Tables A7 and A8, as far as there are Figs. A1 and A2: the table's name, the superclass, the poses in the figure's order."""
+    for name, superclass, _, poses in confusion_tables(run):
+        if superclass in PRINTED_B:
+            yield f"table_a{6 + int(name[-1])}", superclass, pd.DataFrame({"label": range(len(poses)), "pose": poses})
 
 
 def most_confused(run: Run, rows: int = 10) -> pd.DataFrame:
