@@ -19,6 +19,7 @@ from yogalib.facts.prompts import class_names, class_prompts
 from yogalib.models.encoders import Encoder
 from yogalib.models.kept import tuned_encoder
 from yogalib.models.zero_shot import classify, encode_images
+from yogalib.results.style import packed
 from yogalib.runs.store import Run, find_run
 from yogalib.study import Study
 
@@ -126,10 +127,9 @@ def live(draw: Callable[..., Figure], **controls):
 
     def refresh(change=None) -> None:
         try:
-            figure, packed = draw(**{name: control.value for name, control in controls.items()}), BytesIO()
-            figure.savefig(packed, format="png")
+            figure = draw(**{name: control.value for name, control in controls.items()})
+            image.value, image.layout.display, words.value = packed(figure, format="png").getvalue(), "", ""
             close(figure)
-            image.value, image.layout.display, words.value = packed.getvalue(), "", ""
         except BadInput as error:
             image.layout.display, words.value = "none", f"<b>{escape(str(error))}</b>"
 
