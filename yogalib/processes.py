@@ -1,16 +1,84 @@
-"""Helpers of a process that was killed: nobody waits for what they do any more."""
+"""Work in processes of its own, which end with their parent: many pieces side by side, or one function apart.
+
+By joblib's loky, whose workers do not import the script that starts them. Python's own spawned workers do: a plain script without
+`if __name__ == "__main__":` then opens its study once more in each of them, and they wait for the file lock that their parent holds.
+"""
 
 import os
+import signal
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from joblib import cpu_count
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+from tqdm import tqdm
+
+LOOK = 0.25  # seconds between two looks at whether the parent is there
 
 
-def end_with_parent() -> None:
-    """Let this process end within a second or two when the one that started it has died."""
-    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+@contextmanager
+def process_pool(
+    count: int, environment: dict[str, str] | None = None, log: Path | None = None
+) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of processes, gone when the block ends; when it ends by an error or Ctrl-C, at once, whatever they are at.
+
+    environment : what they shall find in it beside ours, from their start. log : a file for what they print, else it is shown.
+    """
+    pool = ProcessPoolExecutor(count, initializer=_begin, initargs=(os.getpid(), log), env=environment)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(kill_workers=True)
+        raise
+    pool.shutdown()
 
 
-def _watch(parent: int) -> None:
+def in_parallel(work: Callable, pieces: Iterable[tuple], desc: str, unit: str, most: int | None = None) -> list:
+    """Return `work(*piece)` of each piece, in their order, done in as many processes as there are cores, or `most`.
+
+    desc, unit : of the progress bar, which comes where it takes longer than two seconds.
+    """
+    pieces = list(pieces)
+    with process_pool(max(1, min(cpu_count(), most or len(pieces), len(pieces)))) as pool:
+        jobs = [pool.submit(work, *piece) for piece in pieces]
+        return [job.result() for job in tqdm(jobs, desc=desc, unit=unit, mininterval=10, delay=2)]
+
+
+def in_own_process(work: Callable, *arguments, environment: dict[str, str], log: Path):
+    """Return `work(*arguments)`, done in a fresh process; environment, log : as `process_pool` has them.
+
+    Raises RuntimeError with the error's words, or with the last ones printed when the process died.
+    """
+    with process_pool(1, environment, log) as pool:
+        try:
+            return pool.submit(_in_words, work, arguments).result()
+        except BrokenProcessPool as error:  # such as for want of memory
+            said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+            raise RuntimeError(f"{error}\n{said[-2000:]}".strip()) from error
+
+
+def _begin(parent: int, log: Path | None) -> None:
+    """Ready a worker: Ctrl-C is its parent's to take, and when the parent has died, nobody waits for the work any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if log is not None:
+        with log.open("ab") as file:  # by number, so that what C libraries print goes there too
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+
+
+def _end_with(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(1)
+        time.sleep(LOOK)
     os._exit(1)
+
+
+def _in_words(work: Callable, arguments: tuple):
+    """Do the work; an error goes to the parent as words, for its class may be of a library that the parent is to do without."""
+    try:
+        return work(*arguments)
+    except Exception as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error

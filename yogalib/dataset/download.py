@@ -4,11 +4,9 @@ import csv
 import io
 import os
 import shutil
-import signal
 import threading
 from collections import Counter, defaultdict
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
-from multiprocessing import active_children, get_context
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path, PurePosixPath
 from zlib import crc32
 
@@ -22,8 +20,8 @@ from yogalib.dataset.images import judge
 from yogalib.dataset.lists import SPLIT_FILES, read_link_lists
 from yogalib.facts.paper import load_paper
 from yogalib.facts.taxonomy import load_taxonomy
-from yogalib.orphans import end_with_parent
 from yogalib.paths import write_whole
+from yogalib.processes import process_pool
 
 JOURNAL = "download.csv"
 COLUMNS = ["path", "url", "status", "detail"]
@@ -100,23 +98,14 @@ def _fetch_all(groups: list[tuple[str, list[str]]], out: Path, journal: Journal,
     parts = [[] for _ in range(count)]
     for url, paths in groups:
         parts[crc32(_host_of(url).encode()) % count].append((url, paths))
-    pool = ProcessPoolExecutor(count, get_context("spawn"), _alone) if count > 1 else ThreadPoolExecutor(1)
-    with pool, tqdm(total=sum(len(paths) for _, paths in groups), desc="download", unit="file", mininterval=1) as bar:
-        jobs = [pool.submit(_fetch_part, part, out, journal.file, limits, max(1, workers // count)) for part in parts]
-        try:
-            _tell(jobs, journal, bar)
-        except KeyboardInterrupt:  # the pool would wait for its processes
-            for process in active_children():
-                process.terminate()
-            raise
+    pool = process_pool(count) if count > 1 else ThreadPoolExecutor(1)
+    total = sum(len(paths) for _, paths in groups)
+    with pool as executor, tqdm(total=total, desc="download", unit="file", mininterval=1) as bar:
+        share = max(1, workers // count)
+        jobs = [executor.submit(_fetch_part, part, out, journal.file, limits, share) for part in parts]
+        _tell(jobs, journal, bar)
         for job in jobs:
             job.result()
-
-
-def _alone() -> None:
-    """Leave Ctrl-C to the parent process, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
 
 
 def _tell(jobs: list[Future], journal: Journal, bar: tqdm) -> None:

@@ -1,16 +1,12 @@
 """A folder of drawn bodies that looks to the rest of the project like a downloaded Yoga-82."""
 
-import os
-from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from itertools import combinations
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from yogalib.dataset.lists import PICKED, SPLIT_FILES
 from yogalib.dataset.subsets import POSES
@@ -18,6 +14,7 @@ from yogalib.errors import BadInput
 from yogalib.facts.paper import load_paper
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.paths import partial_folder, swap_folder
+from yogalib.processes import in_parallel
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.look import STYLE_SHARES, between, pick
 from yogalib.synthetic.poses import load_poses, sample_angles
@@ -64,13 +61,8 @@ def write_world(
         raise BadInput(f"unknown class {', '.join(unknown)}: give official folder names (yogalib/facts/taxonomy.csv)")
     sizes = class_sizes(images, [int(folders[name]) for name in classes or folders.index])
     partial = partial_folder(out)
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
-        work = [
-            executor.submit(_write_class, partial, number, count, seed, size, shifted)
-            for number, count in sizes.items()
-        ]
-        parts = [future.result() for future in tqdm(work, desc="draw", unit="class", mininterval=10, delay=2)]
-    rows = pd.concat(parts)
+    pieces = [(partial, number, count, seed, size, shifted) for number, count in sizes.items()]
+    rows = pd.concat(in_parallel(_write_class, pieces, "draw", "class"))
     for split, name in SPLIT_FILES.items():
         lines = rows.loc[rows["split"] == split, "line"]
         (partial / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
