@@ -30,6 +30,12 @@ def answers(hits: list[int], of: int = 4) -> SimpleNamespace:
     return SimpleNamespace(hits=predicted == labels, labels=labels, predicted=predicted, classes=np.arange(of))
 
 
+def constant(n: int, others: int = 0) -> SimpleNamespace:
+    """Return a run that names one pose for all images but a few."""
+    predicted = np.repeat([0, 1], [n - others, others])
+    return SimpleNamespace(hits=predicted == 3, labels=np.full(n, 3), predicted=predicted, classes=np.arange(4))
+
+
 # how numbers become words
 
 
@@ -125,14 +131,14 @@ def test_encoders_above_at_and_below_chance():
         ("B", 0.03, 0.01, 0.08, 100),
         ("C", 0.2, 0.1, 0.3, 100),
     )
-    said = readings.zero_shot(table, 1 / 6, {"A": 0, "B": 0, "C": 1})
+    said = readings.zero_shot(table, 1 / 6, {"A": answers([1, 0, 1, 1]), "C": constant(20)})
     assert "Above it: A, 50.0 % of 100 images (95 % Wilson interval 40.0 to 60.0)." in said
     assert "Below it: B, 3.0 % of 100 images" in said
     assert "the names point it to the wrong poses" in said
     assert "Not to be told from it on 100 images: C." in said
-    assert "Collapsed, one answer to every image: C." in said
-    alone = readings.zero_shot(table.head(1), 1 / 6, {"A": 0})
-    assert not any(word in alone for word in ("Below", "Not to be told", "Collapsed"))
+    assert "**C gives one answer to 100 % of the images: it can't tell the poses apart.**" in said
+    alone = readings.zero_shot(table.head(1), 1 / 6, {"A": answers([1, 0, 1, 1])})
+    assert not any(word in alone for word in ("Below", "Not to be told", "one answer"))
 
 
 def test_ranks_that_overlap_and_ranks_that_do_not():
@@ -190,10 +196,11 @@ def test_highest_and_lowest_say_whether_intervals_overlap():
 def test_differences_told_and_not_told():
     table = frame("setting difference low high p", ("a_b", 0.1, 0.02, 0.18, 0.02), ("c", -0.01, -0.13, 0.11, 0.8))
     said = readings.differences(table, "the_default")
-    assert said.startswith("Of 2 settings those that can be told from “the default”: a b (+10.0 points, p = 0.02).")
+    assert said.startswith("1 of 2 settings can be told from “the default”: a b (+10.0 points, p = 0.02);")
     assert "The intervals reach 8.0 to 12.0 points to either side" in said
     assert "not corrected" in said
-    assert "“the default”: none." in readings.differences(table.iloc[1:], "the_default")
+    null = readings.differences(table.iloc[1:], "the_default")
+    assert null.startswith("None of 1 setting can be told from “the default”. The intervals reach 12.0 points")
     one_split = table.assign(low=np.nan, high=np.nan)
     assert readings.differences(one_split, "c").endswith("The largest: a b, +10.0 points.")
 
@@ -293,11 +300,11 @@ def test_levels_beside_the_commonest_pose():
         "level k accuracy low high n",
         *[(f"L{level}", k, 1 - 0.1 * level, 0.6, 0.8, 50) for level in (1, 2, 3) for k in (1, 5)],
     )
-    said = readings.levels(table, 0.1, {"A": 0})
+    said = readings.levels(table, 0.1, {"A": answers([1, 0, 1, 1])})
     assert said.startswith("The pose is right for 70.0 % of 50 images (95 % Wilson interval 60.0 to 80.0)")
     assert said.endswith("would give 10.0 %, which is less.")
-    assert "does not beat for sure" in readings.levels(table, 0.65, {"A": 0})
-    assert "Collapsed" in readings.levels(table, 0.65, {"A": 1})
+    assert "does not beat for sure" in readings.levels(table, 0.65, {})
+    assert "A gives one answer" in readings.levels(table, 0.65, {"A": constant(20)})
 
 
 def test_precision_and_its_lopsided_interval():
@@ -366,8 +373,7 @@ def test_maps_that_glow_at_the_border_and_in_the_middle():
     border, middle = np.zeros((2, 2, 16, 16))
     border[:, 0, 8], middle[:, 8, 8] = 1, 1
     said = readings.brightest({"before": border, "after": middle})
-    assert said.endswith("before 2 of 2, after 0 of 2.")
-    assert "44 % of the area" in said
+    assert said.endswith("44 % of its area: before: 2 of 2; after: 0 of 2.")
 
 
 def test_maps_held_against_even_grey_image_by_image():
@@ -401,36 +407,46 @@ def test_most_confused_pairs():
     assert readings.confused(table) == "Most often taken for another: A for B (7 of 9)."
     ties = readings.confused(pd.concat([table.iloc[1:]] * 5))
     assert "and 2 more pairs of the table as often" in ties
-    assert "may be chance" in ties
+    assert ties.endswith("their order is chance.")
     assert readings.confused(table.head(0)) == "No image was mistaken."
 
 
 # models of other kinds
 
 
-def test_benchmark_marks_a_model_that_collapsed():
-    table = settings("model", ("CLIP", 0.5), ("YOLO", 0.04)).assign(level="L3")
-    assert readings.benchmark(table, {"CLIP": 0, "YOLO": 2}).endswith("**Collapsed, one answer to every image: YOLO.**")
-    assert "Collapsed" not in readings.benchmark(table, {"CLIP": 0, "YOLO": 0})
+def test_starts_of_unequal_models_are_told():
+    said = readings.starts("CLIP-mini-RN", "yolov8n-cls.yaml")
+    assert said.startswith("CLIP-mini-RN starts from pre-trained weights, yolov8n-cls starts from random weights;")
+    assert readings.starts("ViT-B/32", "yolov8x-cls.pt").endswith("yolov8x-cls starts from pre-trained weights.")
+
+
+def test_benchmark_marks_a_model_that_names_one_pose_in_some_splits():
+    table, sound = settings("model", ("CLIP", 0.5), ("YOLO", 0.04)).assign(level="L3"), answers([1, 0, 1, 1])
+    said = readings.benchmark(table, {"CLIP": [sound] * 3, "YOLO": [constant(40), constant(40, others=1), sound]})
+    assert said.endswith(
+        " **YOLO gives one answer to 98 % of the images, in 2 of 3 splits: it can't tell the poses apart.**"
+    )
+    assert "one answer" not in readings.benchmark(table, {"CLIP": [sound], "YOLO": [constant(40, others=20)]})
 
 
 def test_paired_models_better_worse_and_not_told():
     good, bad = answers([1] * 30 + [0] * 10), answers([1] * 10 + [0] * 30)
-    said = readings.paired({"CLIP": good, "YOLO": bad}, 1e-5, {"YOLO": 0})
+    said = readings.paired({"CLIP": good, "YOLO": bad}, 1e-5)
     assert said.startswith("YOLO less CLIP: −50.0 points on 40 images (95 % interval")
     assert said.endswith("p < 0.001 by McNemar's exact test: CLIP is better.")
-    assert readings.paired({"CLIP": bad, "YOLO": good}, 1e-5, {}).endswith("YOLO is better.")
-    assert readings.paired({"CLIP": good, "YOLO": good}, 1.0, {}).endswith("they can't be told apart.")
-    assert readings.paired({"CLIP": good, "YOLO": bad}, 1e-5, {"YOLO": 1}).endswith("not to a classifier.")
+    assert readings.paired({"CLIP": bad, "YOLO": good}, 1e-5).endswith("YOLO is better.")
+    assert readings.paired({"CLIP": good, "YOLO": good}, 1.0).endswith("they can't be told apart.")
+    assert "YOLO gives one answer" in readings.paired({"CLIP": good, "YOLO": constant(40)}, 1e-5)
 
 
 def test_costs_are_ratios_of_the_second_model_to_the_first():
     training = frame(
         "model seconds best_epoch to_best to_equal", ("CLIP", 20.0, 5, 20.0, 4.0), ("YOLO", 60.0, 62, 50.0, 12.0)
     )
-    said = readings.cost(training)
+    said = readings.cost(training, {"CLIP": answers([1, 0, 1, 1])})
     assert said.startswith("YOLO takes 2.5 times as long to its best epoch, 62, as CLIP to its last (50 and 20 s)")
     assert said.endswith("and 3 times as long to equal accuracy.")
+    assert "YOLO gives one answer" in readings.cost(training, {"YOLO": constant(20)})
     times = frame(
         "model what p50_ms repeats", ("CLIP", "each", 8.0, 50), ("CLIP", "cached", 3.0, 50), ("YOLO", "file", 2.0, 50)
     )
@@ -443,7 +459,8 @@ def test_costs_are_ratios_of_the_second_model_to_the_first():
 def test_poses_and_images_that_one_model_has_for_itself():
     table = frame("pose n difference", ("A", 4, 0.5), ("B", 12, -0.1), ("C", 12, 0.0))
     said = readings.by_pose(table, "CLIP", "YOLO")
-    assert said.startswith("CLIP is ahead on 1 of 3 poses, YOLO on 1; they are equal on 1. 1 of these poses")
+    assert said.startswith("CLIP is ahead on 1 of 3 poses, YOLO on 1; they are equal on 1. 1 of them have fewer")
+    assert readings.by_pose(table.iloc[1:], "CLIP", "YOLO").endswith("they are equal on 1.")
     both = readings.alone({"CLIP": answers([1, 1, 0, 0]), "YOLO": answers([1, 0, 1, 0])})
     assert both == "Of 4 images both name 1 right, CLIP alone 1, YOLO alone 1, neither 1."
 

@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from yogalib.dataset.pixels import Source
 from yogalib.models.cam import activation_maps, mass_inside, road
 from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.kept import tuned_encoder
+from yogalib.models.published import weights_of
+from yogalib.models.yolo import KEPT, ask_yolo
+from yogalib.profile import Yolo
 from yogalib.runs.store import Run
 from yogalib.synthetic.likeness import draw_with_parts, telling
 
@@ -51,3 +55,27 @@ def scores_on_drawn(encoders: dict[str, Encoder], run: Run, each: int = 2) -> di
             found = {measure: mass_inside(maps, part) for measure, part in inside.items()}
             scores[name, asked] = found | {"ROAD": road(encoder, drawn, prompts, right, maps)}
     return scores
+
+
+def benchmark_maps(
+    models: dict[str, Run], settings: Yolo, rows: pd.DataFrame, source: Source, weights: Path, device: str
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[tuple[str, str], dict]]:
+    """Return the images as CLIP sees them, each model's maps by name (Fig. 10), and the ROAD of those after training, by model and method.
+
+    models : the kept runs of CLIP and of YOLO. rows, source : of the images. device : as torch names it, for YOLO.
+    """
+    (clip, tuned), (yolo, trained) = models.items()
+    encoders, numbers = both_encoders(tuned, weights), rows["class"].to_numpy()
+    pixels = source.pixels(rows, encoders["after"].resolution)
+    maps = {f"{clip} {when}, gScoreCAM": part for when, part in encoder_maps(encoders, tuned, pixels, numbers).items()}
+    files = [source.folder / path for path in rows["path"]]
+    start, end = (
+        ask_yolo("explain", model, files, settings.resolution, device, targets=numbers.tolist(), top=CHANNELS["300"])
+        for model in (weights_of(settings, weights), trained.folder / KEPT)
+    )
+    maps |= {f"{yolo} before, EigenCAM": start["EigenCAM"], f"{yolo} after, EigenCAM": end["EigenCAM"]}
+    maps |= {f"{yolo} after, gScoreCAM": end["gScoreCAM"]}
+    right, after = np.searchsorted(tuned.classes, numbers), maps[f"{clip} after, gScoreCAM"]
+    scores = {(clip, "gScoreCAM"): {"ROAD": road(encoders["after"], pixels, tuned.config["prompts"], right, after)}}
+    scores |= {(yolo, method): {"ROAD": end[f"{method}_road"]} for method in ("gScoreCAM", "EigenCAM")}
+    return pixels, maps, scores

@@ -14,6 +14,7 @@ from yogalib.results.metrics import mean_interval, paired_proportions, wilson
 from yogalib.results.show import number, p_value, plain
 
 CLEAR = 0.05  # a p-value below it is called a difference
+ONE_ANSWER = 0.9  # share of the images: a model that names one pose for more of them is called out
 
 # how numbers become words
 
@@ -85,10 +86,17 @@ def _overlap(one: dict, other: dict) -> str:
     return "; their intervals do not overlap." if apart else "; their intervals overlap."
 
 
-def _collapsed(counts: dict[str, int]) -> str:
-    """Return a sentence on the models that give one answer to everything (tables.collapses); nothing when there is none."""
-    fallen = [model for model, count in counts.items() if count]
-    return f" **Collapsed, one answer to every image: {_listed(fallen)}.**" if fallen else ""
+def _one_answer(runs: dict) -> str:
+    """Return a sentence for each model that names one pose (nearly) whatever it sees. runs : a run, or one a split, by model."""
+    text = ""
+    for model, each in runs.items():
+        group = each if isinstance(each, list) else [each]
+        shares = [np.bincount(run.predicted).max() / len(run.predicted) for run in group]
+        fallen = [share for share in shares if share >= ONE_ANSWER]
+        if fallen:
+            splits = f", in {len(fallen)} of {_many(len(group), 'split')}" if len(group) > 1 else ""
+            text += f" **{model} gives one answer to {_share(min(fallen), 0)} of the images{splits}: it can't tell the poses apart.**"
+    return text
 
 
 # 01: the data set
@@ -208,8 +216,8 @@ def margins(table: pd.DataFrame, n: int) -> str:
 # 02: zero-shot
 
 
-def zero_shot(table: pd.DataFrame, chance: float, collapsed: dict[str, int]) -> str:
-    """Say which encoders can be told from chance, above or below it (tables.zero_shot_accuracy, tables.collapses)."""
+def zero_shot(table: pd.DataFrame, chance: float, runs: dict) -> str:
+    """Say which encoders can be told from chance, above or below it (tables.zero_shot_accuracy). runs : by encoder."""
     rows = table.to_dict("records")
     above = [f"{row['encoder']}, {_accuracy(row)}" for row in rows if row["low"] > chance]
     below = [f"{row['encoder']}, {_accuracy(row)}" for row in rows if row["high"] < chance]
@@ -221,7 +229,7 @@ def zero_shot(table: pd.DataFrame, chance: float, collapsed: dict[str, int]) -> 
         text += f" Below it: {_listed(below)}. Guessing would do better, so the names point it to the wrong poses."
     if between:
         text += f" Not to be told from it on {_many(rows[0]['n'], 'image')}: {_listed(between)}."
-    return text + _collapsed(collapsed)
+    return text + _one_answer(runs)
 
 
 def draws(ranks: pd.DataFrame, size: int) -> str:
@@ -282,16 +290,13 @@ def differences(table: pd.DataFrame, reference: str) -> str:
         most = max(rows, key=lambda row: abs(row["difference"]))
         return f"One split gives a difference no interval. The largest: {plain(most['setting'])}, {_points(most['difference'])} points."
     apart = [row for row in rows if row["low"] > 0 or row["high"] < 0]
-    told = (
-        _listed(f"{plain(row['setting'])} ({_points(row['difference'])} points, {_p(row['p'])})" for row in apart)
-        if apart
-        else "none"
-    )
+    told = [f"{plain(row['setting'])} ({_points(row['difference'])} points, {_p(row['p'])})" for row in apart]
+    which = f": {_listed(told)}; p-values are not corrected for their number" if told else ""
     half = (table["high"] - table["low"]) / 2
     reach = " to ".join(dict.fromkeys(f"{100 * each:.1f}" for each in (half.min(), half.max())))
     return (
-        f"Of {_many(len(rows), 'setting')} those that can be told from “{reference}”: {told}. The intervals reach {reach} points to "
-        f"either side, so a smaller difference could not be seen here{'; p-values are not corrected for their number.' if apart else '.'}"
+        f"{len(apart) or 'None'} of {_many(len(rows), 'setting')} can be told from “{reference}”{which}. The intervals reach {reach} points "
+        "to either side: a smaller difference could not be seen here."
     )
 
 
@@ -404,15 +409,15 @@ def curve(history: pd.DataFrame, n: int, part: str = "test") -> str:
     return f"{text} Epoch {best + 1} is {_points(top1[best] - top1[-1])} points, {'within' if top1[best] <= high else 'beyond'} that interval."
 
 
-def levels(table: pd.DataFrame, commonest: float, collapsed: dict[str, int]) -> str:
-    """Say how many images are right at each level (Table 8). commonest : share of the largest class in the test part."""
+def levels(table: pd.DataFrame, commonest: float, runs: dict) -> str:
+    """Say how many images are right at each level (Table 8). commonest : share of the largest class. runs : the run, by its model."""
     rows = {(row["level"], row["k"]): row for row in table.to_dict("records")}
     pose = rows["L3", 1]
     verdict = "which is less" if pose["low"] > commonest else "**which the model does not beat for sure**"
     return (
         f"The pose is right for {_accuracy(pose)} and among the first five for {_share(rows['L3', 5]['accuracy'])}; the group is right for "
         f"{_share(rows['L2', 1]['accuracy'])}, the superclass for {_share(rows['L1', 1]['accuracy'])}. Always naming the commonest pose "
-        f"would give {_share(commonest)}, {verdict}.{_collapsed(collapsed)}"
+        f"would give {_share(commonest)}, {verdict}.{_one_answer(runs)}"
     )
 
 
@@ -506,9 +511,9 @@ def brightest(maps: dict[str, np.ndarray]) -> str:
     for name, part in maps.items():
         side, edge = part.shape[1], part.shape[1] // 8
         places = np.array(np.unravel_index(part.reshape(len(part), -1).argmax(axis=1), part.shape[1:]))
-        told.append(f"{name} {((places < edge) | (places >= side - edge)).any(axis=0).sum()} of {len(part)}")
+        told.append(f"{name}: {((places < edge) | (places >= side - edge)).any(axis=0).sum()} of {len(part)}")
     by_chance = 1 - (1 - 2 * edge / side) ** 2
-    return f"Brightest in the outer eighth, where {_share(by_chance, 0)} of the area lies and seldom a body: {', '.join(told)}."
+    return f"Maps that are brightest in the outer eighth of the image, {_share(by_chance, 0)} of its area: {'; '.join(told)}."
 
 
 def maps(scores: dict[tuple[str, str], dict[str, np.ndarray]], measure: str = "mass on the body") -> str:
@@ -544,39 +549,46 @@ def confused(table: pd.DataFrame) -> str:
     most = table[table["mistakes"] == table["mistakes"].max()]
     told = _listed(f"{row.true} for {row.predicted} ({row.mistakes} of {row.of})" for row in most.head(3).itertuples())
     more = f", and {_many(len(most) - 3, 'more pair')} of the table as often" if len(most) > 3 else ""
-    few = " Pairs that are seen so seldom may be chance." if most["mistakes"].iloc[0] < 5 else ""
+    few = " With so few mistakes a pair, their order is chance." if most["mistakes"].iloc[0] < 3 else ""
     return f"Most often taken for another: {told}{more}.{few}"
 
 
 # 07: models of other kinds
 
 
-def benchmark(table: pd.DataFrame, collapsed: dict[str, int]) -> str:
-    """Say which model leads at level 3 (tables.over_splits), and which collapsed in any split (tables.collapses)."""
-    return highest(table[table["level"] == "L3"].reset_index(drop=True), "model") + _collapsed(collapsed)
+def starts(encoder: str, model: str) -> str:
+    """Say what both models know before their training. model : YOLO's file; a .yaml is a shape without weights."""
+    known = {encoder: not encoder.endswith("-random"), model.split(".")[0]: not model.endswith(".yaml")}
+    told = [f"{name} starts from {'pre-trained' if trained else 'random'} weights" for name, trained in known.items()]
+    unequal = (
+        "; the comparison is therefore of pre-training as much as of networks" if len(set(known.values())) > 1 else ""
+    )
+    return f"{told[0]}, {told[1]}{unequal}."
 
 
-def paired(runs: dict, p: float, collapsed: dict[str, int]) -> str:
-    """Say what the second of two models gains on the first on the same images. runs : by model, with hits. p : McNemar's exact test."""
+def benchmark(table: pd.DataFrame, runs: dict) -> str:
+    """Say which model leads at level 3 (tables.over_splits of the runs)."""
+    return highest(table[table["level"] == "L3"].reset_index(drop=True), "model") + _one_answer(runs)
+
+
+def paired(runs: dict, p: float) -> str:
+    """Say what the second of two models gains on the first on the same images. runs : by model. p : McNemar's exact test."""
     (first, ours), (second, theirs) = runs.items()
     difference, low, high = paired_proportions(theirs.hits, ours.hits)
     verdict = "they can't be told apart" if p >= CLEAR else f"{second if difference > 0 else first} is better"
-    text = (
-        f"{second} less {first}: {_points(difference)} points on {_many(len(ours.hits), 'image')} (95 % interval of Bonett and Price "
-        f"{_points(low)} to {_points(high)}), {_p(p)} by McNemar's exact test: {verdict}.{_collapsed(collapsed)}"
-    )
     return (
-        f"{text} The difference is then that to a constant, not to a classifier." if any(collapsed.values()) else text
+        f"{second} less {first}: {_points(difference)} points on {_many(len(ours.hits), 'image')} (95 % interval of Bonett and Price "
+        f"{_points(low)} to {_points(high)}), {_p(p)} by McNemar's exact test: {verdict}.{_one_answer(runs)}"
     )
 
 
-def cost(table: pd.DataFrame) -> str:
-    """Say what training takes, to the best epoch and to equal accuracy (benchmark.training_table of two models)."""
+def cost(table: pd.DataFrame, runs: dict) -> str:
+    """Say what training takes, to the best epoch and to equal accuracy (benchmark.training_table of two runs, by model)."""
     ours, theirs = table.to_dict("records")
     return (
         f"{theirs['model']} takes {theirs['to_best'] / ours['seconds']:.2g} times as long to its best epoch, {theirs['best_epoch']}, as "
         f"{ours['model']} to its last ({number(theirs['to_best'])} and {number(ours['seconds'])} s), and "
-        f"{theirs['to_equal'] / ours['to_equal']:.2g} times as long to equal accuracy."
+        f"{theirs['to_equal'] / ours['to_equal']:.2g} times as long to equal accuracy.{_one_answer(runs)}"
     )
 
 
@@ -593,11 +605,9 @@ def inference(table: pd.DataFrame) -> str:
 def by_pose(table: pd.DataFrame, ours: str, theirs: str) -> str:
     """Say on how many poses each model is ahead (benchmark.class_differences)."""
     ahead = [int((table["difference"] > 0).sum()), int((table["difference"] < 0).sum())]
-    few = int((table["n"] < 10).sum())
-    return (
-        f"{ours} is ahead on {ahead[0]} of {_many(len(table), 'pose')}, {theirs} on {ahead[1]}; they are equal on {len(table) - sum(ahead)}. "
-        f"{few} of these poses have fewer than ten images, and their bars say little."
-    )
+    few, ties = int((table["n"] < 10).sum()), len(table) - sum(ahead)
+    text = f"{ours} is ahead on {ahead[0]} of {_many(len(table), 'pose')}, {theirs} on {ahead[1]}; they are equal on {ties}."
+    return f"{text} {few} of them have fewer than ten images, and their bars say little." if few else text
 
 
 def alone(runs: dict) -> str:

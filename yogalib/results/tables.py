@@ -135,12 +135,6 @@ def draw_ranks(runs: dict[str, Run], size: int) -> pd.DataFrame:
     return pd.DataFrame({"encoder": list(runs)} | columns | {"highest_rank": first, "lowest_rank": last})
 
 
-def collapses(runs: dict[str, Run | list[Run]]) -> dict[str, int]:
-    """Return in how many of its runs, or whether in its one, each model gives one answer to everything."""
-    groups = {model: each if isinstance(each, list) else [each] for model, each in runs.items()}
-    return {model: sum(collapsed(run.predicted) for run in group) for model, group in groups.items()}
-
-
 def commonest_share(run: Run) -> float:
     """Return the share of the largest class among a run's test images: what one answer to everything would get."""
     return float(np.bincount(run.labels).max() / len(run.labels))
