@@ -476,3 +476,16 @@ def test_road_says_whether_the_answer_hangs_on_the_map():
     assert "A, m: 1 (0.5 to 1.5), it does" in said
     assert "B, m: −1 (−2 to −0.5), it hangs on the rest" in said
     assert said.endswith("C, m: 0.1 (−1 to 1), it can't be said.")
+
+
+def test_papers_figures_within_and_outside_of_ours_or_not_to_be_compared():
+    table = frame(
+        "what paper ours low high",
+        ("a", 85.9, 84.0, 82.0, 86.0),
+        ("b", 94.2, 99.0, 98.0, 99.5),
+        ("c", 73.4, 50.0, 40.0, 60.0),
+    )
+    said = readings.beside(table, None)
+    assert said == "Of 3 rows the paper's figure lies in our interval in 1; ours is above it in 1 and below it in 1."
+    assert "no comparison, since this profile has drawn images" in readings.beside(table, "drawn images")
+    assert readings.beside(table.head(0), None).startswith("No accuracy")
