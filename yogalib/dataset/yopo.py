@@ -1,7 +1,7 @@
 """The other data set of section 5, YoPo, and any like it: which of its folders are poses of Yoga-82.
 
 YoPo is Kaggle's "Yoga Pose Image classification dataset" (S. Saxena, 2020): 107 folders in one named dataset/. The index reads it as
-it is unzipped; yopo.csv holds the decision on each folder, and why 29 of them are no pose of the 82 for sure.
+it is unzipped; yopo.csv holds the decision on each folder, and why 25 of them are no pose of the 82 for sure.
 """
 
 from pathlib import Path, PurePosixPath

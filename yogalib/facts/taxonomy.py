@@ -15,8 +15,9 @@ import pandas as pd
 
 FILE = Path(__file__).with_name("taxonomy.csv")
 
-# Other names of the same pose and no other: spellings of the paper and of public data sets. A variation is not listed
-# ("Parivrtta Trikonasana", "Eka Pada Rajakapotasana"): whether Yoga-82 means it is not known.
+# Other names of the same pose and no other: spellings of the paper and of public data sets, and what Yoga-82's photographs show under
+# its name: in Rajakapotasana the one-legged king pigeon, in Cat Cow both, in Sitting 1 crossed legs. Other variations are not listed
+# ("Parivrtta Trikonasana"): whether Yoga-82 means them is not known.
 OTHER_NAMES = {
     "Adho Mukha Svanasana": ["Downward Dog", "Down Dog"],
     "Adho Mukha Vrksasana": ["Adho Mukha Vriksasana"],
@@ -25,11 +26,14 @@ OTHER_NAMES = {
     "Cockerel": ["Kukkutasana"],
     "Eka Pada Koundinyanasana I and II": [f"Eka Pada Koundinyanasana{number}" for number in ("", " I", " II")],
     "Kumbhakasana": ["Phalakasana"],
+    "Marjaryasana": ["Bitilasana", "Cow"],
     "Parivrtta Janu Sirsasana": ["Parivrta Janu Sirsasana"],  # Table A8
     "Parsva Bakasana": ["Side Crow"],
+    "Rajakapotasana": ["Eka Pada Rajakapotasana"],
     "Salamba Sarvangasana": ["Sarvangasana", "Shoulderstand"],  # Tables 2 and 3
     "Salamba Sirsasana": ["Sirsasana", "Headstand"],
     "Savasana": ["Shavasana"],
+    "Sitting": ["Padmasana", "Lotus", "Sukhasana", "Easy"],
     "Split": ["Splits", "Hanumanasana"],
     "Supta Virasana Vajrasana": ["Supta Virasana", "Supta Vajrasana"],
     "Tortoise": ["Kurmasana"],
