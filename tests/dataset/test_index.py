@@ -5,13 +5,14 @@ import struct
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import POSES, draw, write_photos
 from PIL import Image
 
 from yogalib.dataset.images import open_image
 from yogalib.dataset.index import build_index, data_hash, refresh_index
-from yogalib.dataset.lists import read_link_lists, read_split_lists
+from yogalib.dataset.lists import SPLIT_FILES, read_link_lists, read_split_lists
 from yogalib.dataset.pixels import decoded_file, to_pixels
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_of
@@ -56,7 +57,7 @@ def test_each_kind_of_bad_file_gets_its_status(photos):
     (photos / "वृक्षासन").mkdir()
     shutil.copy(folder / "1.jpg", photos / "वृक्षासन" / "1.jpg")
     shutil.copy(folder / "1.jpg", photos / "stray.jpg")
-    (photos / "README.md").write_text("about")
+    (photos / "README.md").write_text("about")  # words on the data are no image that failed
     index = build_index(photos, minimum_side=64)
     found = {path: status_of(index, path) for path in index.loc[index["status"] != "kept", "path"]}
     assert found == {
@@ -70,7 +71,6 @@ def test_each_kind_of_bad_file_gets_its_status(photos):
         f"{TREE}/icon.jpg": "too_small",
         "वृक्षासन/1.jpg": "unknown_class",
         "stray.jpg": "unknown_class",
-        "README.md": "not_an_image",
     }
     assert found[f"{TREE}/damaged.png"] in ("damaged", "truncated")
     assert len(index) == 36 + 11
@@ -164,7 +164,7 @@ def test_missing_data_folder_is_named(tmp_path):
 def test_real_scrape_is_accounted_for_file_by_file(shared):
     folder = shared / "scraped-raw"
     index = build_index(folder, minimum_side=64)
-    assert len(index) == sum(path.is_file() for path in folder.rglob("*"))
+    assert len(index) == sum(path.is_file() for path in folder.rglob("*")) - 1  # README.md
     assert not (index["status"] == "kept").any()
     assert {"not_an_image", "too_small", "unknown_class"} <= set(index["status"])
 
@@ -172,10 +172,9 @@ def test_real_scrape_is_accounted_for_file_by_file(shared):
 def test_real_photographs_are_all_kept(shared):
     folder = shared / "yoga-photos"
     index = build_index(folder, minimum_side=64)
-    assert len(index) == sum(path.is_file() for path in folder.rglob("*"))
-    dropped = index[index["status"] != "kept"]
-    assert dropped["path"].tolist() == ["README.md"]
-    assert index["class"].nunique() - 1 == 7
+    assert len(index) == sum(path.is_file() for path in folder.rglob("*")) - 1  # README.md
+    assert (index["status"] == "kept").all()
+    assert index["class"].nunique() == 7
 
 
 @pytest.mark.parametrize("size", [(90, 80), (80, 90), (64, 64), (201, 77), (77, 203), (640, 427)])
@@ -241,3 +240,16 @@ def test_unusable_names_csv_is_refused_in_one_line(photos, text, message):
     (photos / "names.csv").write_text(text)
     with pytest.raises(BadInput, match=message):
         build_index(photos, 64)
+
+
+def test_images_that_the_lists_name_and_nobody_has_are_counted_by_class_and_split(photos, tmp_path):
+    (photos / "README.md").write_text("whose images these are")
+    for split, numbers in (("train", range(9)), ("test", range(9, 14))):  # two more than there are
+        lines = [f"{TREE}/{number}.jpg,0,0,{class_of(TREE)}" for number in numbers]
+        (photos / SPLIT_FILES[split]).write_text("\n".join(lines))
+    index = refresh_index(photos, 64, None, tmp_path / "index.parquet")
+    assert index["status"].value_counts().to_dict() == {"kept": 36, "missing": 2}
+    assert pd.read_csv(tmp_path / "dropped.csv").empty
+    assert pd.read_csv(tmp_path / "missing.csv").to_dict("records") == [
+        {"folder": TREE, "split": "test", "listed": 5, "missing": 2}
+    ]

@@ -11,8 +11,6 @@ from tqdm import tqdm
 from yogalib.dataset.images import inspect_image
 from yogalib.dataset.lists import (
     LINK_FOLDER,
-    NAMES,
-    PICKED,
     REMOVED,
     SPLIT_FILES,
     has_split_lists,
@@ -89,7 +87,8 @@ def _walk(folder: Path) -> pd.DataFrame:
         name = Path(parent).name
         label = names.get(name, class_of(name)) if Path(parent) != folder else None
         for name in sorted(files):
-            if name.startswith(".") or name in (*SPLIT_FILES.values(), PICKED, REMOVED, NAMES):
+            about = Path(parent) == folder and Path(name).suffix in (".md", ".txt", ".csv")  # lists, and words on the data
+            if name.startswith(".") or about:
                 continue
             file = Path(parent, name)
             stat = file.stat() if file.exists() else None  # a dangling link is a row too
@@ -126,15 +125,30 @@ def _with_official_labels(folder: Path, files: pd.DataFrame, lists: Path | None)
 
 
 def refresh_index(folder: Path, minimum_side: int, lists: Path | None, file: Path) -> pd.DataFrame:
-    """Build the index, reusing what `file` (Parquet) holds, and store it there; dropped rows also as CSV beside it."""
+    """Build the index, reusing what `file` (Parquet) holds, and store it there.
+
+    Beside it lie dropped.csv, each file that is there and not kept, and missing.csv, how many images of each class and split the
+    official lists name that are not: of a small download these are thousands.
+    """
     known = pd.read_parquet(file) if file.is_file() else None
     if known is not None and list(known) != COLUMNS:  # an older version's
         known = None
     index = build_index(folder, minimum_side, lists, known)
     write_whole(file, index.to_parquet)
-    dropped = index.loc[index["status"] != "kept", ["path", "status", "detail"]]
+    listed_alone = (index["status"] == "missing") & (index["split"] != "")
+    dropped = index.loc[(index["status"] != "kept") & ~listed_alone, ["path", "status", "detail"]]
     write_whole(file.with_name("dropped.csv"), lambda path: dropped.to_csv(path, index=False))
+    missing = missing_counts(index)
+    write_whole(file.with_name("missing.csv"), lambda path: missing.to_csv(path, index=False))
     return index
+
+
+def missing_counts(index: pd.DataFrame) -> pd.DataFrame:
+    """Return how many images the official lists name and how many of them are not there. Columns: folder, split, listed, missing."""
+    listed = index[index["split"] != ""]
+    listed = listed.assign(folder=listed["path"].str.split("/").str[0], missing=listed["status"] == "missing")
+    counts = listed.groupby(["folder", "split"])["missing"].agg(listed="size", missing="sum").reset_index()
+    return counts[counts["missing"] > 0]
 
 
 def data_hash(rows: pd.DataFrame) -> str:
