@@ -73,7 +73,7 @@ def test_each_kind_of_bad_file_gets_its_status(photos):
         "stray.jpg": "unknown_class",
     }
     assert found[f"{TREE}/damaged.png"] in ("damaged", "truncated")
-    assert len(index) == 36 + 11
+    assert len(index) == 36 + 10
     assert (index.loc[index["status"] != "kept", "detail"] != "").all()
 
 
