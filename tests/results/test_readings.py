@@ -74,11 +74,15 @@ def test_files():
 def test_superclasses_and_poses():
     counts = frame("level superclass images", (1, "Wheel", 30), (1, "Sitting", 10))
     assert readings.superclasses(counts) == "Most and least: at level 1 “Wheel” has 75 % of the images, “Sitting” 25 %."
+    assert "at level 1 “Wheel” has 50 % of the images, and none has fewer" in readings.superclasses(
+        counts.assign(images=5)
+    )
     poses = frame("sanskrit paper ours", ("A", 300, 60), ("B", 200, 40), ("C", 100, 20), ("D", 50, 0))
     assert "Of 3 poses A has the most images, 60, and C the fewest, 20: a ratio of 3." in readings.poses(poses)
     assert "ordered much as" in readings.poses(poses)
     assert "ordered not as" in readings.poses(poses.assign(paper=[100, 200, 300, 50]))
     assert "ordered" not in readings.poses(poses.head(2))
+    assert readings.poses(poses.assign(ours=15)) == "Each of 4 poses has 15 images."
 
 
 def test_what_fitting_cuts_away():
@@ -148,11 +152,12 @@ def test_ranks_that_overlap_and_ranks_that_do_not():
         ("B", 0.3, 0.1, 1, 2),
         ("C", 0.1, 0.0, 3, 3),
     )
-    said = readings.draws(ranks, 53)
+    said = readings.draws(ranks, 53, 151)
     assert said.startswith("On 53 images the ranks overlap in 1 of 3 pairs of encoders. A, the best")
     assert said.endswith("comes first in 90 % of the draws.")
-    assert "in 0 of 1 pair " in readings.draws(ranks.iloc[1:], 53)
-    assert "none to rank it with" in readings.draws(ranks.head(1), 53)
+    assert "in 0 of 1 pair " in readings.draws(ranks.iloc[1:], 53, 151)
+    assert "each draw is all of them" in readings.draws(ranks, 53, 45)
+    assert "none to rank it with" in readings.draws(ranks.head(1), 53, 151)
 
 
 def test_other_words_help_or_do_not():
@@ -165,6 +170,7 @@ def test_other_words_help_or_do_not():
     assert "A asked by “description”, 80.0 %" in said
     assert "+60.0 points on “sanskrit”; their intervals do not overlap." in said
     assert "their intervals overlap" in readings.words(table.assign(low=0.1))
+    assert readings.words(table.head(1)).endswith("No other words were tried.")
     assert readings.words(table.iloc[::-1].assign(words=["sanskrit", "description"])).endswith(
         "than these, the paper's."
     )
@@ -191,6 +197,8 @@ def test_highest_and_lowest_say_whether_intervals_overlap():
     assert near.endswith("their intervals overlap.")
     assert readings.highest(settings("syntax", ("a", 0.9), ("b", 0.5)), "syntax").endswith("do not overlap.")
     assert readings.highest(settings("syntax", ("a", 0.9)), "syntax").startswith("a: 90.0 %")
+    agreeing = settings("syntax", ("a", 1.0), ("b", 0.5)).assign(sd=0.0, low=[1.0, 0.5], high=[1.0, 0.5])
+    assert readings.highest(agreeing, "syntax").endswith("Lowest: b, 50.0 % (the same in 5 splits; n = 31 each).")
 
 
 def test_differences_told_and_not_told():
@@ -202,7 +210,9 @@ def test_differences_told_and_not_told():
     null = readings.differences(table.iloc[1:], "the_default")
     assert null.startswith("None of 1 setting can be told from “the default”. The intervals reach 12.0 points")
     one_split = table.assign(low=np.nan, high=np.nan)
-    assert readings.differences(one_split, "c").endswith("The largest: a b, +10.0 points.")
+    assert readings.differences(one_split, "c") == "Too few splits for an interval. The largest: a b, +10.0 points."
+    agreeing = table.assign(low=table["difference"], high=table["difference"], p=0.0)
+    assert "Too few splits" in readings.differences(agreeing, "c")
 
 
 def grid(*means: float, collapsed: int = 0) -> pd.DataFrame:

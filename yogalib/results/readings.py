@@ -79,8 +79,8 @@ def _mean(row: dict, of: str = "split") -> str:
 
 
 def _overlap(one: dict, other: dict) -> str:
-    """Return whether two intervals overlap, as the end of a sentence; nothing where one is missing."""
-    if pd.isna([one["low"], other["low"]]).any():
+    """Return whether two intervals overlap, as the end of a sentence; nothing where there is none to speak of."""
+    if not all(row["high"] > row["low"] for row in (one, other)):
         return "."
     apart = one["low"] > other["high"] or other["low"] > one["high"]
     return "; their intervals do not overlap." if apart else "; their intervals overlap."
@@ -118,9 +118,8 @@ def superclasses(counts: pd.DataFrame) -> str:
     for level, part in counts.groupby("level"):
         most, least = _extremes(part, "images")
         shares = [_share(row["images"] / part["images"].sum(), 0) for row in (most, least)]
-        told.append(
-            f"at level {level} “{most['superclass']}” has {shares[0]} of the images, “{least['superclass']}” {shares[1]}"
-        )
+        rest = f", “{least['superclass']}” {shares[1]}" if least["images"] < most["images"] else ", and none has fewer"
+        told.append(f"at level {level} “{most['superclass']}” has {shares[0]} of the images{rest}")
     return f"Most and least: {'; '.join(told)}."
 
 
@@ -128,6 +127,8 @@ def poses(table: pd.DataFrame) -> str:
     """Say how unequal the classes are, and whether they are ordered as the paper's (tables.pose_counts)."""
     here = table[table["ours"] > 0]
     most, least = _extremes(here, "ours")
+    if most["ours"] == least["ours"]:
+        return f"Each of {_many(len(here), 'pose')} has {_many(most['ours'], 'image')}."
     text = (
         f"Of {_many(len(here), 'pose')} {most['sanskrit']} has the most images, {most['ours']:,}, and {least['sanskrit']} the "
         f"fewest, {least['ours']:,}: a ratio of {most['ours'] / least['ours']:.3g}. In the paper the same poses have "
@@ -232,8 +233,10 @@ def zero_shot(table: pd.DataFrame, chance: float, runs: dict) -> str:
     return text + _one_answer(runs)
 
 
-def draws(ranks: pd.DataFrame, size: int) -> str:
-    """Say how far a test part of that size can order the encoders (tables.draw_ranks)."""
+def draws(ranks: pd.DataFrame, size: int, n: int) -> str:
+    """Say how far a test part of that size, drawn of n images, can order the encoders (tables.draw_ranks)."""
+    if n <= size:
+        return f"There are {n} images, no more than {size}: each draw is all of them, and says nothing new."
     rows = ranks.to_dict("records")
     pairs = [(one, other) for place, one in enumerate(rows) for other in rows[place + 1 :]]
     if not pairs:
@@ -251,6 +254,8 @@ def words(table: pd.DataFrame) -> str:
     best, _ = _extremes(table, "accuracy")
     first = table[table["encoder"] == best["encoder"]].iloc[0].to_dict()
     text = f"Highest: {best['encoder']} asked by “{best['words']}”, {_accuracy(best)}."
+    if table["words"].nunique() == 1:
+        return f"{text} No other words were tried."
     if best["words"] == first["words"]:
         return f"{text} No other words do better than these, the paper's."
     return f"{text} That is {_points(best['accuracy'] - first['accuracy'])} points on “{first['words']}”{_overlap(best, first)}"
@@ -285,18 +290,20 @@ def highest(table: pd.DataFrame, by: str) -> str:
 
 def differences(table: pd.DataFrame, reference: str) -> str:
     """Say which settings can be told from the reference, and how small a difference could have been seen (tables.compared)."""
-    rows, reference = table.to_dict("records"), plain(reference)
-    if table["low"].isna().all():
-        most = max(rows, key=lambda row: abs(row["difference"]))
-        return f"One split gives a difference no interval. The largest: {plain(most['setting'])}, {_points(most['difference'])} points."
-    apart = [row for row in rows if row["low"] > 0 or row["high"] < 0]
+    half = (table["high"] - table["low"]) / 2
+    sure = table[half > 0].to_dict(
+        "records"
+    )  # of one split, or of splits that agree to the image, there is no interval
+    if not sure:
+        most = table.loc[table["difference"].abs().idxmax()]
+        return f"Too few splits for an interval. The largest: {plain(most['setting'])}, {_points(most['difference'])} points."
+    apart = [row for row in sure if row["low"] > 0 or row["high"] < 0]
     told = [f"{plain(row['setting'])} ({_points(row['difference'])} points, {_p(row['p'])})" for row in apart]
     which = f": {_listed(told)}; p-values are not corrected for their number" if told else ""
-    half = (table["high"] - table["low"]) / 2
-    reach = " to ".join(dict.fromkeys(f"{100 * each:.1f}" for each in (half.min(), half.max())))
+    reach = " to ".join(dict.fromkeys(f"{100 * each:.1f}" for each in (half[half > 0].min(), half.max())))
     return (
-        f"{len(apart) or 'None'} of {_many(len(rows), 'setting')} can be told from “{reference}”{which}. The intervals reach {reach} points "
-        "to either side: a smaller difference could not be seen here."
+        f"{len(apart) or 'None'} of {_many(len(sure), 'setting')} can be told from “{plain(reference)}”{which}. The intervals reach {reach} "
+        "points to either side: a smaller difference could not be seen here."
     )
 
 
@@ -444,7 +451,7 @@ def splits(table: pd.DataFrame, model: str, kept: float) -> str:
     poses = table[table["level"] == "L3"].reset_index(drop=True)
     own = poses[poses["model"] == model].iloc[0].to_dict()
     text = f"{model} at level 3: {_mean(own)}."
-    if own["splits"] > 1:
+    if own["sd"] > 0:
         text += f" One split strays by {100 * own['sd']:.1f} points (sd) from the mean, the first by {_points(kept - own['mean'])}."
     return text if len(poses) == 1 else f"{text} {highest(poses, 'model')}"
 
