@@ -286,7 +286,8 @@ def test_curve_of_sizes_rises_or_falls():
     assert said.endswith("from 1 to 2, +30.0 points; it falls in 0 of 2 steps.")
     fallen = readings.doublings(sizes.assign(mean=[0.5, 0.4, 0.3]), 0.25)
     assert "25.0 points above chance" in fallen
-    assert "falls in 2 of 2" in fallen
+    assert fallen.endswith("It does not rise from there.")
+    assert readings.doublings(sizes.assign(mean=[0.5, 0.4, 0.6]), 0.25).endswith("it falls in 1 of 2 steps.")
     assert "step" not in readings.doublings(sizes.head(1), 0.25)
 
 

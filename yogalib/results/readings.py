@@ -30,7 +30,7 @@ def _points(difference: float) -> str:
 
 
 def _bounds(row: dict) -> str:
-    return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+    return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}".replace("-", "−")  # a t-interval may reach below zero
 
 
 def _rate(value: float) -> str:
@@ -387,6 +387,8 @@ def doublings(table: pd.DataFrame, chance: float) -> str:
     if not steps:
         return text
     gain, before, after = max(steps)
+    if gain <= 0:
+        return f"{text} It does not rise from there."
     falls = sum(step < 0 for step, _, _ in steps)
     return f"{text} Its largest step is from {before} to {after}, {_points(gain)} points; it falls in {falls} of {_many(len(steps), 'step')}."
 
