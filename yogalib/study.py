@@ -159,7 +159,7 @@ class Study:
     def subset(self, name: str) -> pd.DataFrame:
         """Return the kept rows of a subset: `all`, `subset_i` or `subset_ii`."""
         if self.expected:
-            return expected_subset(self.index, name)
+            return expected_subset(self.profile, self.index, name)
         return select_subset(self.index, name, self.folder)
 
     def papers_subsets(self) -> list[str]:

@@ -10,6 +10,7 @@ from yogalib.errors import BadInput
 from yogalib.models.costs import encoder_costs, papers_pace, training_memory, yolo_costs
 from yogalib.models.encoders import OPENAI
 from yogalib.runs.plan import add_costs, planned_runs
+from yogalib.runs.questions import asked_by
 from yogalib.study import Study
 
 
@@ -84,3 +85,11 @@ def test_planned_memory_is_what_a_training_step_keeps():
         activations, rel=0.5
     )  # a tensor that two steps keep is counted twice
     assert training_memory(costs, 0, 0) == 16 * sum(each.numel() for each in model.parameters())
+
+
+def test_plan_of_a_drawn_world_counts_the_runs_that_its_notebooks_make():
+    study = Study.open("mini", planned=True)
+    small = study.profile.small_runs
+    grid, validation = 2 * len(small.pairs) * small.repeats, len(small.pairs) * small.repeats  # the profile's own pair is of the grid
+    assert len(asked_by(study, "04_hyperparameters")) == grid + validation
+    assert 100 < len(study.subset("subset_ii")) < len(study.subset("subset_i"))

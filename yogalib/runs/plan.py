@@ -35,14 +35,19 @@ def expected_index(profile: Profile) -> pd.DataFrame:
     return index.assign(sha256=world + index["path"], split="", status="kept")
 
 
-def expected_subset(index: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return a subset's rows of an expected index; of Subset II as many of each class as the paper's Table 3 has, at most."""
+def expected_subset(profile: Profile, index: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a subset's rows of an expected index; of Subset II as many of each class as are drawn clean, or as Table 3 has."""
+    from yogalib.synthetic.world import CLEAN_STYLES, STYLE_SHARES  # OpenCV
+
     rows = select_subset(index, "all" if name == "all" else "subset_i")
     if name != "subset_ii":
         return rows
-    names = load_taxonomy()["sanskrit"]
-    counts = {name: sum(parts) for name, parts in load_paper()["subset_counts"]["subset_ii"].items()}
-    return rows[rows.groupby("class").cumcount() < rows["class"].map(names).map(counts)]
+    if profile.data.synthetic is None:
+        counts = {pose: sum(parts) for pose, parts in load_paper()["subset_counts"]["subset_ii"].items()}
+        most = rows["class"].map(load_taxonomy()["sanskrit"]).map(counts)
+    else:
+        most = rows.groupby("class")["path"].transform("size") * sum(STYLE_SHARES[style] for style in CLEAN_STYLES)
+    return rows[rows.groupby("class").cumcount() < most.round()]
 
 
 def planned_runs(study) -> pd.DataFrame:
