@@ -39,7 +39,7 @@ def finished(tmp_path_factory):
             patch.setenv(name, value)
         profile = own_profile(home / "tiny.yaml", epochs=3)
         study = Study.open(str(profile))
-        study.fine_tune(keep_weights=True)
+        study.fine_tune(kept=True)
         yield study, profile
 
 

@@ -1,9 +1,4 @@
-"""The models beside CLIP: a linear model on pixels, and YOLO in its own process."""
-
-import hashlib
-import importlib.util
-import subprocess
-import sys
+"""Section 5's tables: the models beside CLIP, and what they are judged on."""
 
 import numpy as np
 import pandas as pd
@@ -11,12 +6,9 @@ import pytest
 from conftest import POSES, write_photos
 from PIL import Image
 
-from yogalib.errors import BadInput
 from yogalib.models.costs import Costs
 from yogalib.models.linear import linear_on_pixels
-from yogalib.models.published import YOLO, weights_of
-from yogalib.profile import read_profile
-from yogalib.results.benchmark import KEPT, ask_yolo, class_differences, link_pictures, training_table
+from yogalib.results.benchmark import class_differences, training_table
 from yogalib.results.tables import over_splits, small_table
 from yogalib.study import Study
 
@@ -33,41 +25,6 @@ def test_linear_model_learns_what_a_linear_model_can_learn():
     assert answers.shape == (30, 3)
     assert answers.sum(1) == pytest.approx(1)
     assert (answers.argmax(1) == labels[90:]).mean() > 0.95
-
-
-def test_yolo_answers_for_the_test_part_and_touches_nobodys_pictures(photos, folders, monkeypatch):
-    monkeypatch.setenv("DATA", str(photos))
-    odd = photos / "Tree_Pose_or_Vrksasana_" / "0.jpg"
-    odd.write_bytes(odd.read_bytes() + b"trailing bytes")  # ultralytics would write such a file anew
-    Image.open(photos / "Tree_Pose_or_Vrksasana_" / "1.jpg").save(photos / "Tree_Pose_or_Vrksasana_" / "1.png")
-    before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in photos.rglob("*") if path.is_file()}
-    changes = {"yolo.epochs": 2, "yolo.resolution": 32, "yolo.batch": 8}
-    study = Study.open("photos", changes)
-    run = study.yolo(0)
-    assert list(run.history) == ["epoch", "loss", "top1"]
-    assert len(run.history) == 2
-    _, test = study.split(study.subset("all"), 0)
-    assert run.predictions["path"].tolist() == test["path"].tolist()
-    assert run.probabilities.sum(1) == pytest.approx(1, abs=1e-4)
-    assert {
-        path: hashlib.sha256(path.read_bytes()).hexdigest() for path in photos.rglob("*") if path.is_file()
-    } == before
-    files = {"config.json", "cost.json", "history.csv", "predictions.parquet"}
-    assert {path.name for path in run.folder.iterdir()} == files
-    again = Study.open("photos", changes | {"yolo.repeats": 2}).yolo(0)
-    assert again.folder == run.folder, "the number of repeats decides no single run"
-    kept = study.yolo(0, keep_weights=True)
-    assert {path.name for path in kept.folder.iterdir()} == files | {KEPT}
-    pd.testing.assert_frame_equal(kept.predictions, run.predictions)  # one seed, one result
-    # the kept weights give the same answers again, and explain themselves
-    judged = study.judge(kept, study, test)
-    np.testing.assert_allclose(judged.probabilities, run.probabilities, atol=1e-5)
-    asked = {"resolution": 32, "device": "cpu", "targets": test["class"].tolist()[:2], "top": 8}
-    told = ask_yolo("explain", kept.folder / KEPT, [photos / path for path in test["path"][:2]], **asked)
-    for name in ("EigenCAM", "gScoreCAM"):
-        assert told[name].shape == (2, 32, 32)
-        assert 0 <= told[name].min() <= told[name].max() <= 1
-        assert told[f"{name}_road"].shape == (2,)
 
 
 def test_pictures_from_elsewhere_are_of_known_poses_and_no_twins(photos, folders, monkeypatch):
@@ -118,43 +75,6 @@ class Trained:
     def __init__(self, top1, seconds):
         self.history = pd.DataFrame({"epoch": range(1, len(top1) + 1), "top1": top1})
         self.cost = {"seconds": seconds, "peak_memory": 1e9, "joules": None}
-
-
-def test_jpegs_that_yolo_would_write_anew_are_copied_and_others_linked(tmp_path):
-    images = write_photos(tmp_path / "photos", per_class=2)
-    odd = images / "Tree_Pose_or_Vrksasana_" / "0.jpg"
-    odd.write_bytes(odd.read_bytes() + b"\0")
-    paths = [path.relative_to(images).as_posix() for path in sorted(images.rglob("*.jpg"))]
-    link_pictures(pd.DataFrame({"path": paths, "class": 7}), images, tmp_path / "links")
-    links = {(tmp_path / "links" / "07" / f"{n:06d}.jpg").is_symlink(): path for n, path in enumerate(paths)}
-    assert links[False].startswith("Tree")
-    assert sum((tmp_path / "links" / "07" / f"{n:06d}.jpg").is_symlink() for n in range(6)) == 5
-
-
-def test_missing_weights_are_named_and_never_fetched(tmp_path, monkeypatch):
-    settings = read_profile("paper").yolo
-    with pytest.raises(BadInput, match="not found: run 'python -m yogalib weights yolov8x-cls.pt', or put"):
-        weights_of(settings, tmp_path)
-    (tmp_path / settings.model).touch()
-    with pytest.raises(BadInput, match="is not the published file"):
-        weights_of(settings, tmp_path)
-    monkeypatch.setitem(YOLO, settings.model, None)
-    assert weights_of(settings, tmp_path).endswith("yolov8x-cls.pt")
-    assert weights_of(read_profile("mini").yolo, tmp_path) == "yolov8n-cls.yaml"
-
-
-@pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="nothing to hide")
-def test_all_of_yogalib_imports_without_ultralytics():
-    code = """
-import sys, pkgutil, importlib
-sys.modules["ultralytics"] = None
-import yogalib
-for module in pkgutil.walk_packages(yogalib.__path__, "yogalib."):
-    if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
-"""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 class Answers:

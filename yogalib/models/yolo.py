@@ -1,10 +1,13 @@
-"""The one module that imports ultralytics: a process that trains YOLOv8-cls, or asks a trained one (yogalib.results.benchmark).
+"""YOLOv8-cls on the study's own split (paper, section 5).
 
-Run as `python -m yogalib.models.yolo job.json`; answers are left as .npy files in the job's folder.
+Ultralytics patches torch, OpenCV and Pillow when it is imported. So it is imported inside functions of this module alone, and these run
+in a process of their own (yogalib.processes), which gives back arrays and leaves files in the folder that it is given.
 """
 
 import json
-import sys
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +16,105 @@ import torch
 from torch import Tensor, nn
 
 from yogalib.dataset.images import open_image
-from yogalib.orphans import end_with_parent
-from yogalib.results.benchmark import KEPT
+from yogalib.models.costs import timed
+from yogalib.models.meter import Meter
+from yogalib.models.published import weights_of
+from yogalib.processes import in_own_process
+from yogalib.profile import Yolo
 
+KEPT = "model.pt"  # weights of the best epoch, in the folder of a run that keeps them
 BATCH = 256
+QUIET = {
+    "YOLO_OFFLINE": "true",
+    "YOLO_AUTOINSTALL": "false",
+    "YOLO_VERBOSE": "false",
+    "ULTRALYTICS_SAFE_LOAD": "true",  # a .pt file runs no code
+}
+
+
+def answer(ask, at, folder: Path) -> tuple[np.ndarray]:
+    """Answer a run of this kind (yogalib.runs.asks); leaves history.csv, cost.json, and KEPT where the model is kept."""
+    parts = {"train": ask.train, "val": ask.validation, "test": ask.test}
+    start, device = weights_of(ask.settings, at.weights), str(at.device.torch)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        answers, history = train_yolo(parts, ask.source.folder, ask.settings, start, device, Path(work))
+        for name in ["cost.json", *([KEPT] if ask.kept else [])]:
+            (Path(work) / name).rename(folder / name)
+    history.to_csv(folder / "history.csv", index=False)
+    return (answers,)
+
+
+def link_images(rows: pd.DataFrame, images: Path, folder: Path) -> None:
+    """Lay out images as ultralytics reads them: `folder`/<class>/<number>.<ending>, links where that is safe.
+
+    Ultralytics writes a JPEG anew, in place, when it does not end as a JPEG should; such a file is copied, so that nobody's
+    own images change.
+    """
+    for number, (path, label) in enumerate(zip(rows["path"], rows["class"], strict=True)):
+        source = (images / path).resolve()
+        target = folder / f"{label:02d}" / f"{number:06d}{source.suffix.lower()}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        is_jpeg = source.suffix.lower() in (".jpg", ".jpeg")
+        if is_jpeg and source.read_bytes()[-2:] != b"\xff\xd9":
+            shutil.copy(source, target)
+        else:
+            target.symlink_to(source)
+
+
+def train_yolo(
+    parts: dict[str, pd.DataFrame], images: Path, settings: Yolo, start: str, device: str, folder: Path
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Train on `train`, keep the epoch that is best on `val`, and answer for `test`.
+
+    parts : rows of the index, by those three names. images : their folder. start : from weights_of. device : as torch names
+    it. folder : where ultralytics works; afterwards it holds KEPT and cost.json (yogalib.models.meter).
+
+    Returns the probabilities (N, C) of the test rows, classes in their order, and the history: epoch, loss, top1 on `val`.
+    """
+    counts = {name: len(parts[name]) for name in ("train", "val")}
+    for name in counts:
+        link_images(parts[name], images, folder / "images" / name)
+    files = [images / path for path in parts["test"]["path"]]
+    return _apart(folder, _train, folder.resolve(), start, settings, counts, files, device)
+
+
+def ask_yolo(
+    task: str, model: str | Path, files: list[Path], resolution: int, device: str, **more
+) -> dict[str, np.ndarray]:
+    """Return what a trained model says of images, arrays by name.
+
+    task : `answer`: probabilities (N, C), classes in the order of their numbers. `explain`: pixels (N, R, R, 3), and maps (N, R, R)
+    and ROAD scores (N,) of EigenCAM and gScoreCAM for `targets`, one official class number per image, from `top` channels.
+    `time`: seconds of each repeat, latency for one image from file to answer, throughput for a batch of `batch` that is decoded
+    already.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return _apart(Path(folder), _ask, str(model), task, files, resolution, device, more)
+
+
+def _apart(folder: Path, work: Callable, *arguments):
+    """Return `work(*arguments)`, done in a process of its own with as many threads as this one. folder : for ultralytics' own files."""
+    folder = folder.resolve()
+    environment = QUIET | {"YOLO_CONFIG_DIR": str(folder), "MPLCONFIGDIR": str(folder)}
+    try:
+        return in_own_process(
+            _work, folder, torch.get_num_threads(), work, *arguments, environment=environment, log=folder / "log.txt"
+        )
+    except RuntimeError as error:
+        raise RuntimeError(f"YOLO's process failed: {error}") from error
+
+
+# what follows runs in that process
 
 
 class Classifier(nn.Module):
-    """A trained YOLOv8-cls as grad-cam and the rest of us know classifiers: pictures (N, 3, R, R) to logits (N, C).
+    """A trained YOLOv8-cls as grad-cam and the rest of us know classifiers: images (N, 3, R, R) to logits (N, C).
 
-    classes : official class number of each logit. transform : from an opened picture to the network's input.
+    classes : official class number of each logit. transform : from an opened image to the network's input.
     """
 
     def __init__(self, model, resolution: int, device: str):
-        from ultralytics.data.augment import classify_transforms
+        from ultralytics.data.augment import classify_transforms  # patches: see above
 
         super().__init__()
         self.network = model.model.to(device).float().eval().requires_grad_()
@@ -38,56 +126,56 @@ class Classifier(nn.Module):
         out = self.network(images)
         return out[1] if isinstance(out, tuple) else out
 
-    def read(self, files: list[str]) -> Tensor:
+    def read(self, files: list[Path]) -> Tensor:
         """Return the network's input, (N, 3, R, R)."""
-        return torch.stack([self.transform(open_image(Path(file))) for file in files]).to(self.device)
+        return torch.stack([self.transform(open_image(file)) for file in files]).to(self.device)
 
 
-def _work(job: dict) -> None:
-    """Do the job; this alone imports ultralytics."""
-    from ultralytics import YOLO, settings
+def _work(folder: Path, threads: int, work: Callable, *arguments):
+    from ultralytics import settings  # patches: see above
 
-    end_with_parent()
-    folder = Path(job["folder"])
     settings.update({"sync": False} | {f"{name}_dir": str(folder) for name in ("datasets", "weights", "runs")})
-    torch.set_num_threads(job["threads"])
-    model = YOLO(job["model"], task="classify")
-    if job["task"] == "train":
-        _train(model, job, folder)
-        model = YOLO(folder / KEPT)
-    classifier = Classifier(model, job["resolution"], job["device"])
-    tasks = {"train": _answer, "answer": _answer, "explain": _explain, "time": _time}
-    for name, array in tasks[job["task"]](classifier, job).items():
-        np.save(folder / f"{name}.npy", array)
+    torch.set_num_threads(threads)
+    return work(*arguments)
 
 
-def _train(model, job: dict, folder: Path) -> None:
-    """Train and leave KEPT, history.csv and cost.json."""
-    from yogalib.models.meter import Meter
+def _open(model: str | Path):
+    """Return ultralytics' model, from a file or the name of a shape."""
+    from ultralytics import YOLO  # patches: see above
 
-    meter = Meter()
-    options = {"optimizer": "SGD", "lr0": job["learning_rate"], "seed": job["seed"], "deterministic": True}
+    return YOLO(model, task="classify")
+
+
+def _train(
+    folder: Path, start: str, settings: Yolo, counts: dict[str, int], files: list[Path], device: str
+) -> tuple[np.ndarray, pd.DataFrame]:
+    model, meter = _open(start), Meter()
+    options = {"optimizer": "SGD", "lr0": settings.learning_rate, "seed": settings.seed, "deterministic": True}
     # mixed precision would look for a model on the network to test itself with
     quiet = {"plots": False, "amp": False, "verbose": False, "workers": 0, "exist_ok": True}
     model.train(
-        data=str(folder / "pictures"), imgsz=job["resolution"], epochs=job["epochs"], batch=job["batch"], device=job["device"],
+        data=str(folder / "images"), imgsz=settings.resolution, epochs=settings.epochs, batch=settings.batch, device=device,
         project=str(folder), name="train", **options, **quiet,
     )  # fmt: skip
     (folder / "cost.json").write_text(json.dumps(meter.read()), encoding="utf-8")
-    for name, count in job["pictures"].items():
+    for name, count in counts.items():
         loader = model.trainer.train_loader if name == "train" else model.trainer.test_loader
         if len(loader.dataset) != count:
-            raise RuntimeError(f"ultralytics took {len(loader.dataset)} of {count} pictures of part '{name}'")
+            raise RuntimeError(f"ultralytics took {len(loader.dataset)} of {count} images of part '{name}'")
     results = pd.read_csv(folder / "train" / "results.csv").rename(columns=str.strip)
     history = results[["epoch", "train/loss", "metrics/accuracy_top1"]].set_axis(["epoch", "loss", "top1"], axis=1)
-    history.to_csv(folder / "history.csv", index=False)
     (folder / "train" / "weights" / "best.pt").rename(folder / KEPT)
+    classifier = Classifier(_open(folder / KEPT), settings.resolution, device)
+    return _answer(classifier, files)["probabilities"], history
+
+
+def _ask(model: str, task: str, files: list[Path], resolution: int, device: str, more: dict) -> dict[str, np.ndarray]:
+    tasks = {"answer": _answer, "explain": _explain, "time": _time}
+    return tasks[task](Classifier(_open(model), resolution, device), files, **more)
 
 
 @torch.no_grad()
-def _answer(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
-    """Return the pictures' probabilities, (N, C), classes in the order of their numbers."""
-    files = job["files"]
+def _answer(classifier: Classifier, files: list[Path]) -> dict[str, np.ndarray]:
     parts = [
         classifier(classifier.read(files[start : start + BATCH])).softmax(1).cpu()
         for start in range(0, len(files), BATCH)
@@ -95,37 +183,27 @@ def _answer(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
     return {"probabilities": torch.cat(parts).numpy()[:, np.argsort(classifier.classes)]}
 
 
-def _explain(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
+def _explain(classifier: Classifier, files: list[Path], targets: list[int], top: int) -> dict[str, np.ndarray]:
     """Return what the network saw and its activation maps before the head, with their ROAD scores."""
-    from pytorch_grad_cam import EigenCAM
+    from pytorch_grad_cam import EigenCAM  # a second, of no use to the other tasks
 
     from yogalib.models.cam import GScoreCAM, maps_of, road_of
 
-    images, layer = classifier.read(job["files"]), classifier.network.model[-2]
+    images, layer = classifier.read(files), classifier.network.model[-2]
     # a network before its training knows other classes, and is asked for any
     places = {number: place for place, number in enumerate(classifier.classes)}
-    targets = np.array([places.get(number, 0) for number in job["targets"]])
+    chosen = np.array([places.get(number, 0) for number in targets])
     found = {"pixels": (255 * images.permute(0, 2, 3, 1)).round().byte().cpu().numpy()}
-    for name, cam in (
-        ("EigenCAM", EigenCAM(classifier, [layer])),
-        ("gScoreCAM", GScoreCAM(classifier, layer, job["top"])),
-    ):
-        found[name] = maps_of(cam, images, targets)
-        found[f"{name}_road"] = road_of(classifier, images, targets, found[name])
+    for name, cam in (("EigenCAM", EigenCAM(classifier, [layer])), ("gScoreCAM", GScoreCAM(classifier, layer, top))):
+        found[name] = maps_of(cam, images, chosen)
+        found[f"{name}_road"] = road_of(classifier, images, chosen, found[name])
     return found
 
 
 @torch.no_grad()
-def _time(classifier: Classifier, job: dict) -> dict[str, np.ndarray]:
-    """Return the seconds of answering one picture, from its file, and a whole batch that is decoded."""
-    from yogalib.models.costs import timed
-
-    file, batch = job["files"][:1], classifier.read((job["files"] * job["batch"])[: job["batch"]])
+def _time(classifier: Classifier, files: list[Path], batch: int, repeats: int) -> dict[str, np.ndarray]:
+    file, many = files[:1], classifier.read((files * batch)[:batch])
     return {
-        "latency": timed(lambda: classifier(classifier.read(file)).softmax(1).cpu(), job["repeats"]),
-        "throughput": timed(lambda: classifier(batch).softmax(1).cpu(), 5),
+        "latency": timed(lambda: classifier(classifier.read(file)).softmax(1).cpu(), repeats),
+        "throughput": timed(lambda: classifier(many).softmax(1).cpu(), 5),
     }
-
-
-if __name__ == "__main__":
-    _work(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))

@@ -1,20 +1,9 @@
-"""YOLOv8-cls on the study's own split (paper, section 5), asked from outside.
+"""Tables of section 5: CLIP beside YOLO, in accuracy, training and inference."""
 
-Ultralytics patches torch, OpenCV and Pillow when it is imported, so it lives in a process of its own: a job is written down and
-`python -m yogalib.models.yolo` started, which does it and leaves its answers as files. Nothing else in yogalib imports it.
-"""
-
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from yogalib.dataset.images import open_image
 from yogalib.dataset.pixels import to_pixels
@@ -22,78 +11,12 @@ from yogalib.facts.prompts import class_names
 from yogalib.models.costs import Costs, timed
 from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder
+from yogalib.models.kept import tuned_encoder
+from yogalib.models.yolo import KEPT, ask_yolo
 from yogalib.models.zero_shot import answerer, classify
 from yogalib.profile import Yolo
+from yogalib.results.metrics import paired_proportions, wilson
 from yogalib.runs.store import Run
-
-KEPT = "model.pt"  # weights of the best epoch, in the folder of a run that keeps them
-
-
-def link_pictures(rows: pd.DataFrame, images: Path, folder: Path) -> None:
-    """Lay out pictures as ultralytics reads them: `folder`/<class>/<number>.<ending>, links where that is safe.
-
-    Ultralytics writes a JPEG anew, in place, when it does not end as a JPEG should; such a file is copied, so that nobody's
-    own pictures change.
-    """
-    for number, (path, label) in enumerate(zip(rows["path"], rows["class"], strict=True)):
-        source = (images / path).resolve()
-        target = folder / f"{label:02d}" / f"{number:06d}{source.suffix.lower()}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        is_jpeg = source.suffix.lower() in (".jpg", ".jpeg")
-        if is_jpeg and source.read_bytes()[-2:] != b"\xff\xd9":
-            shutil.copy(source, target)
-        else:
-            target.symlink_to(source)
-
-
-def train_yolo(parts: dict[str, pd.DataFrame], images: Path, settings: Yolo, start: str, device: str, folder: Path):
-    """Train on `train`, keep the epoch that is best on `val`, and answer for `test`.
-
-    parts : rows of the index, by those three names. images : their folder. start : from weights_of. device : as torch names
-    it. folder : where ultralytics works; afterwards it holds KEPT and cost.json (yogalib.models.meter).
-
-    Returns the probabilities (N, C) of the test rows, classes in their order, and the history: epoch, loss, top1 on `val`.
-    """
-    for name in ("train", "val"):
-        link_pictures(parts[name], images, folder / "pictures" / name)
-    job = settings.model_dump() | {"task": "train", "model": start, "device": device}
-    job |= {"pictures": {name: len(parts[name]) for name in ("train", "val")}}
-    job |= {"files": [str((images / path).resolve()) for path in parts["test"]["path"]]}
-    _do(job, folder)
-    return np.load(folder / "probabilities.npy"), pd.read_csv(folder / "history.csv")
-
-
-def ask_yolo(
-    task: str, model: str | Path, files: list[Path], resolution: int, device: str, **more
-) -> dict[str, np.ndarray]:
-    """Return what a trained model says of pictures, arrays by name.
-
-    task : `answer`: probabilities (N, C), classes in the order of their numbers. `explain`: pixels (N, R, R, 3), and maps (N, R, R)
-    and ROAD scores (N,) of EigenCAM and gScoreCAM for `targets`, one official class number per picture. `time`: seconds
-    of each repeat, latency for one picture from file to answer, throughput for a batch of `batch` that is decoded already.
-    """
-    with tempfile.TemporaryDirectory() as work:
-        job = {"task": task, "model": str(model), "files": [str(Path(file).resolve()) for file in files]}
-        _do(job | {"resolution": resolution, "device": device} | more, Path(work))
-        return {file.stem: np.load(file) for file in Path(work).glob("*.npy")}
-
-
-def _do(job: dict, folder: Path) -> None:
-    """Have the job done by a process of its own, in `folder`. Raises RuntimeError with what it said when it fails."""
-    job |= {"folder": str(folder.resolve()), "threads": torch.get_num_threads()}
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    quiet = {
-        "YOLO_OFFLINE": "true",
-        "YOLO_AUTOINSTALL": "false",
-        "YOLO_VERBOSE": "false",
-        "ULTRALYTICS_SAFE_LOAD": "true",  # a .pt file runs no code
-        "YOLO_CONFIG_DIR": str(folder.resolve()),
-        "MPLCONFIGDIR": str(folder.resolve()),
-    }
-    command = [sys.executable, "-m", "yogalib.models.yolo", str(folder / "job.json")]
-    done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"YOLO's process failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
 
 def time_clip(
@@ -115,6 +38,18 @@ def time_clip(
         "prompts cached": timed(lambda: one(read()), repeats, warm_up=5),
         "throughput": timed(lambda: many(pictures), 5, warm_up=5),
     }
+
+
+def inference_times(
+    models: dict[str, Run], settings: Yolo, file: Path, fit: str, device: Device, repeats: int, batch: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the seconds of each repeat, by model and what was timed. models : the kept runs of CLIP and of YOLO. file : of one image."""
+    (clip, tuned), (yolo, trained) = models.items()
+    encoder, prompts = tuned_encoder(tuned), tuned.config["prompts"]
+    times = {clip: time_clip(encoder, [file], prompts, fit, device, repeats, batch)}
+    where = {"resolution": settings.resolution, "device": str(device.torch)}
+    seen = ask_yolo("time", trained.folder / KEPT, [file], **where, repeats=repeats, batch=batch)
+    return times | {yolo: {"from file to answer": seen["latency"], "throughput": seen["throughput"]}}
 
 
 def inference_table(times: dict[str, dict[str, np.ndarray]], batch: int) -> pd.DataFrame:
@@ -152,6 +87,40 @@ def training_table(runs: dict[str, Run], costs: dict[str, Costs]) -> pd.DataFram
         rows.append((model, *size, len(top1), cost["seconds"], best, best * a_epoch, equal, equal * a_epoch, *drawn))
     names = "model million_weights gflops epochs seconds best_epoch to_best equal_epoch to_equal peak_gb kilojoules"
     return pd.DataFrame(rows, columns=names.split())
+
+
+def accuracy_claims(judged: dict[str, Run]) -> dict[str, tuple]:
+    """Return what section 5 says of images from elsewhere, by its ids in paper.yaml: percent or points, n and bounds.
+
+    judged : CLIP's and YOLO's answers to them.
+    """
+    ours, theirs = (run.hits for run in judged.values())
+    n, difference = len(theirs), paired_proportions(theirs, ours)
+    told = {"yolo_top1": (theirs.mean(), *wilson(theirs.sum(), n)), "difference": difference}
+    claims = {f"section_5.{name}": (100 * value, n, 100 * low, 100 * high) for name, (value, low, high) in told.items()}
+    return {"section_3_1.yopo_images": (n, n)} | claims
+
+
+def cost_claims(
+    training: pd.DataFrame, inference: pd.DataFrame, costs: dict[str, Costs], n: int, learned: int, held: int
+) -> dict[str, tuple]:
+    """Return what sections 4.3, 5 and 6 say of costs, by their ids in paper.yaml: the number, and n.
+
+    training, inference : of training_table and inference_table, CLIP first. n, learned, held : images judged, trained on, held out.
+    """
+    ours, theirs = training.to_dict("records")
+    each, _, yolo = inference.to_dict("records")
+    clip_weights, yolo_weights = (cost.weights for cost in costs.values())
+    return {
+        "section_5.training_ratio": (theirs["to_best"] / ours["seconds"], n),
+        "section_4_3.training_minutes": (ours["seconds"] / 60, learned),
+        "section_5.yolo_epochs": (theirs["best_epoch"], held),
+        "section_6.parameters": (clip_weights / 1e6, n),
+        "section_6.parameters_over_yolo": (clip_weights / yolo_weights, n),
+        "section_4_3.inference_ms": (each["p50_ms"], each["repeats"]),
+        "section_5.yolo_inference_ms": (yolo["p50_ms"], yolo["repeats"]),
+        "section_5.inference_ratio": (each["p50_ms"] / yolo["p50_ms"], yolo["repeats"]),
+    }
 
 
 def class_differences(ours: Run, theirs: Run) -> pd.DataFrame:
