@@ -59,7 +59,8 @@ def test_workers_end_with_a_killed_parent(tmp_path, monkeypatch, how, count):
     started.kill()
     started.wait()
     _, left = psutil.wait_procs(found, timeout=2)
-    assert not left
+    # one that has ended stays a zombie until whoever took the orphan in asks for it
+    assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_answers_come_in_order_and_the_processes_go():

@@ -59,7 +59,9 @@ def nearest(ask, at, folder):
 def neighbours(study):
     """Ask it, split by split: all that it needs in runs/questions.py."""
     parts = [study.split(study.subset("all"), seed) for seed in study.split_seeds(2)]
-    return {"neighbours": [asks.Ask("neighbours", study.source, test[asks.ROW], train[asks.ROW]) for train, test in parts]}
+    return {
+        "neighbours": [asks.Ask("neighbours", study.source, test[asks.ROW], train[asks.ROW]) for train, test in parts]
+    }
 
 
 def test_new_kind_of_run_is_a_function_that_answers_and_a_question(study, monkeypatch):

@@ -22,6 +22,7 @@ from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_of
 from yogalib.paths import write_whole
 
+ABOUT = (".md", ".txt", ".csv")  # beside the class folders: lists, and words on the data
 CONTENT = ["bytes", "sha256", "width", "height", "phash", "text", "status", "detail"]
 COLUMNS = ["path", "class", "split", "mtime", *CONTENT]
 # a matter of settings and names, not of the bytes: judged anew each time
@@ -87,8 +88,7 @@ def _walk(folder: Path) -> pd.DataFrame:
         name = Path(parent).name
         label = names.get(name, class_of(name)) if Path(parent) != folder else None
         for name in sorted(files):
-            about = Path(parent) == folder and Path(name).suffix in (".md", ".txt", ".csv")  # lists, and words on the data
-            if name.startswith(".") or about:
+            if name.startswith(".") or (Path(parent) == folder and Path(name).suffix in ABOUT):
                 continue
             file = Path(parent, name)
             stat = file.stat() if file.exists() else None  # a dangling link is a row too

@@ -19,7 +19,13 @@ from yogalib.models.finetune import batch_loss, make_optimiser
 from yogalib.profile import FineTuning
 
 # ultralytics' own table of its classifiers: weights, and operations for one picture of 640 pixels a side
-YOLO_SIZES = {"n": (2.7e6, 4.3e9), "s": (6.4e6, 13.5e9), "m": (17.0e6, 42.7e9), "l": (37.5e6, 99.7e9), "x": (57.4e6, 154.8e9)}
+YOLO_SIZES = {
+    "n": (2.7e6, 4.3e9),
+    "s": (6.4e6, 13.5e9),
+    "m": (17.0e6, 42.7e9),
+    "l": (37.5e6, 99.7e9),
+    "x": (57.4e6, 154.8e9),
+}
 
 
 # to so many the study's prompts are cut (yogalib.models.encoders.tokenise): the longest of 82 in the paper's template, Sanskrit names
