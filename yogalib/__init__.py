@@ -11,7 +11,7 @@ dataset     images to index to subset to split to pixels: download and fetch, im
 synthetic   the drawn world, in the place of a download
 models      pixels and prompts to answers: device, meter, costs; encoders and their weights; zero_shot, finetune, linear, yolo, kept; cam
 runs        asked, planned, made once, kept: asks, questions, plan, progress, store
-results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, claims, readings; figures, galleries, style, show, handover
+results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, claims, readings/; figures, galleries, style, show, handover
 study       a profile at work: what a notebook opens
 pages       notebooks to report: report, summary, inputs, console, templates
 tools       commands beside the study: doctor, predict, executor, explore, curate, pretrain, bench

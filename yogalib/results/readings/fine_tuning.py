@@ -1,0 +1,187 @@
+"""What notebook 05 shows of the fine-tuning on all poses."""
+
+import numpy as np
+import pandas as pd
+
+from yogalib.facts.taxonomy import parents
+from yogalib.results.metrics import mean_interval, wilson
+from yogalib.results.readings.small_runs import highest
+from yogalib.results.readings.wording import (
+    CLEAR,
+    accuracy,
+    bounds,
+    listed,
+    many,
+    mean_words,
+    one_answer,
+    overlap,
+    p_words,
+    points,
+    share,
+)
+
+
+def made(run, settings) -> str:
+    """Say what a run was made with, and in how long. settings : of the profile's section fine_tuning."""
+    rate, decay = settings.optimiser.learning_rate, settings.optimiser.weight_decay
+    return (
+        f"Run `{run.folder.name}`: {settings.encoder}, {settings.epochs} epochs in batches of {settings.batch}, learning rate {rate(rate)}, "
+        f"weight decay {rate(decay)}, {settings.targets} targets, {run.cost['seconds']:.0f} s; {many(len(run.labels), 'test image')}."
+    )
+
+
+def curve(history: pd.DataFrame, n: int, part: str = "test") -> str:
+    """Say where a learning curve starts, ends and is highest (Figs. 5 and 8). n : images of the part that it is drawn on."""
+    top1 = history["top1"].to_numpy()
+    best, high = int(top1.argmax()), wilson(round(top1[-1] * n), n)[1]
+    text = (
+        f"After the first epoch {share(top1[0])} of the {part} images are right, after the last, epoch {len(top1)}, "
+        f"{accuracy({'accuracy': top1[-1], 'n': n})}."
+    )
+    if top1[best] <= top1[-1]:
+        return f"{text} No epoch is better than the last."
+    return f"{text} Epoch {best + 1} is {points(top1[best] - top1[-1])} points, {'within' if top1[best] <= high else 'beyond'} that interval."
+
+
+def levels(table: pd.DataFrame, commonest: float, runs: dict) -> str:
+    """Say how many images are right at each level (Table 8). commonest : share of the largest class. runs : the run, by its model."""
+    rows = {(row["level"], row["k"]): row for row in table.to_dict("records")}
+    pose = rows["L3", 1]
+    verdict = "which is less" if pose["low"] > commonest else "**which the model does not beat for sure**"
+    return (
+        f"The pose is right for {accuracy(pose)} and among the first five for {share(rows['L3', 5]['accuracy'])}; the group is right for "
+        f"{share(rows['L2', 1]['accuracy'])}, the superclass for {share(rows['L1', 1]['accuracy'])}. Always naming the commonest pose "
+        f"would give {share(commonest)}, {verdict}.{one_answer(runs)}"
+    )
+
+
+def weighted(table: pd.DataFrame) -> str:
+    """Say how precision lies to recall, and whether its bootstrap interval is lopsided (Table 10)."""
+    rows = {row["metric"]: row for row in table.to_dict("records")}
+    precision, recall = rows["precision"], rows["recall"]
+    below, above = (100 * abs(precision["value"] - precision[bound]) for bound in ("low", "high"))
+    text = (
+        f"Weighted recall is the accuracy by definition: {share(recall['value'])} of {many(recall['n'], 'image')} (95 % bootstrap "
+        f"interval {bounds(recall)}). Precision, {share(precision['value'])} ({bounds(precision)}), is "
+        f"{points(precision['value'] - recall['value'])} points from it."
+    )
+    if max(below, above) <= 1.5 * min(below, above):
+        return text
+    return (
+        f"{text} Its interval is lopsided, {below:.1f} points down and {above:.1f} up: resampled test parts lose poses of few images, and "
+        "precision counts for them no more."
+    )
+
+
+def splits(table: pd.DataFrame, model: str, kept: float) -> str:
+    """Say how far the split decides at level 3 (Table 9). kept : accuracy of the first split, which the other tables are of."""
+    poses = table[table["level"] == "L3"].reset_index(drop=True)
+    own = poses[poses["model"] == model].iloc[0].to_dict()
+    text = f"{model} at level 3: {mean_words(own)}."
+    if own["sd"] > 0:
+        text += f" One split strays by {100 * own['sd']:.1f} points (sd) from the mean, the first by {points(kept - own['mean'])}."
+    return text if len(poses) == 1 else f"{text} {highest(poses, 'model')}"
+
+
+def flattery(table: pd.DataFrame) -> str:
+    """Say what twins in the training part do to the accuracy (audit.by_twins)."""
+    whole, without, having = table.to_dict("records")
+    if not having["n"] or not without["n"]:
+        return f"{'No' if without['n'] else 'Each'} test image has a twin in training; right are {accuracy(whole)}."
+    return (
+        f"Right are {accuracy(without)} without a twin and {accuracy(having)} with one{overlap(having, without)} All together, "
+        f"{share(whole['accuracy'])}, are {points(whole['accuracy'] - without['accuracy'])} points from those without."
+    )
+
+
+def against(table: pd.DataFrame, reference: str) -> str:
+    """Say which settings can be told from the reference on the same images (tables.against)."""
+    own = table[table["setting"] == reference].iloc[0].to_dict()
+    others = table[table["setting"] != reference].to_dict("records")
+    told = [
+        f"{row['setting']} ({points(row['accuracy'] - own['accuracy'])} points, {p_words(row['p'])})"
+        for row in others
+        if row["p"] < CLEAR
+    ]
+    least = min(row["p"] for row in others)
+    verdict = (
+        f"Told from it: {listed(told)}"
+        if told
+        else f"None of {len(others)} can be told from it (smallest {p_words(least)})"
+    )
+    return f"{reference}: {accuracy(own)}. {verdict}, by McNemar's exact test, not corrected for the number of comparisons."
+
+
+def class_mates(large: float, batch: int, small: float, small_batch: int) -> str:
+    """Say how many images of a batch have a class mate in it (finetune.share_with_class_mate), in the large and the small runs."""
+    return (
+        f"In a random batch of {batch} of all poses {share(large, 0)} of the images have a class mate, in a batch of {small_batch} of the small "
+        f"runs {share(small, 0)}: for so many, `diagonal` targets count a right caption as wrong."
+    )
+
+
+def similarity(before, after) -> str:
+    """Say whether each class's own prompt stands out, before and after fine-tuning (Fig. 4). before, after : runs with cosines."""
+    told, gaps = [], []
+    for run in (before, after):
+        mean = np.stack([run.cosine[run.labels == place].mean(axis=0) for place in range(run.cosine.shape[1])])
+        own, others = mean.diagonal().mean(), mean[~np.eye(len(mean), dtype=bool)].mean()
+        nearest = int((mean.argmax(axis=1) == np.arange(len(mean))).sum())
+        gaps.append(own - others)
+        told.append(
+            f"{nearest} of {len(mean)} classes (n = {len(run.labels)}; own prompt {own:.2f}, others {others:.2f})"
+        )
+    verdict = (
+        "Fine-tuning sets the own prompts apart."
+        if gaps[1] > gaps[0]
+        else "**Fine-tuning does not set the own prompts apart.**"
+    )
+    return f"The own prompt is the nearest for {told[0]} before and for {told[1]} after. {verdict}"
+
+
+def brightest(maps: dict[str, np.ndarray]) -> str:
+    """Say how often a map is brightest near the border (Figs. 6 and 10). maps : name to (N, R, R)."""
+    told = []
+    for name, part in maps.items():
+        side, edge = part.shape[1], part.shape[1] // 8
+        places = np.array(np.unravel_index(part.reshape(len(part), -1).argmax(axis=1), part.shape[1:]))
+        told.append(f"{name}: {((places < edge) | (places >= side - edge)).any(axis=0).sum()} of {len(part)}")
+    by_chance = 1 - (1 - 2 * edge / side) ** 2
+    return f"Maps that are brightest in the outer eighth of the image, {share(by_chance, 0)} of its area: {'; '.join(told)}."
+
+
+def maps(scores: dict[tuple[str, str], dict[str, np.ndarray]], measure: str = "mass on the body") -> str:
+    """Say whether maps hold more of the body than even grey does, image by image (maps.scores_on_drawn)."""
+    grey, told = scores["even grey", "none"][measure], []
+    for (encoder, channels), found in list(scores.items())[1:]:
+        mean, _, low, high = mean_interval(found[measure] - grey)
+        verdict = "better" if low > 0 else "worse" if high < 0 else "no better"
+        asked = f"{channels}{'' if channels.isdigit() else ' of the'} channels"
+        told.append(f"{encoder}, {asked}: {points(mean)} points ({points(low)} to {points(high)}), {verdict}")
+    return (
+        f"{measure.capitalize()} less that of even grey, {share(grey.mean())}, image by image (n = {len(grey)}, 95 % t-interval). "
+        f"{'; '.join(told)} than a grey square."
+    )
+
+
+def confusions(run) -> str:
+    """Say how far mistakes go, within the superclass or out of it (Appendix B). run : labels, predicted, classes."""
+    wrong, top = run.labels != run.predicted, parents(1)[run.classes]
+    if not wrong.any():
+        return f"All {many(len(wrong), 'test image')} are named right."
+    within = int((top[run.labels[wrong]] == top[run.predicted[wrong]]).sum())
+    return (
+        f"Of {many(len(wrong), 'test image')} {wrong.sum():,} are named wrong. {within:,} of the mistakes stay within the superclass "
+        f"({share(within / wrong.sum(), 0)}), and so within these matrices; {wrong.sum() - within:,} leave it."
+    )
+
+
+def confused(table: pd.DataFrame) -> str:
+    """Say which pose is most often taken for which (tables.most_confused)."""
+    if table.empty:
+        return "No image was mistaken."
+    most = table[table["mistakes"] == table["mistakes"].max()]
+    told = listed(f"{row.true} for {row.predicted} ({row.mistakes} of {row.of})" for row in most.head(3).itertuples())
+    more = f", and {many(len(most) - 3, 'more pair')} of the table as often" if len(most) > 3 else ""
+    few = " With so few mistakes a pair, their order is chance." if most["mistakes"].iloc[0] < 3 else ""
+    return f"Most often taken for another: {told}{more}.{few}"
