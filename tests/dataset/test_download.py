@@ -1,12 +1,14 @@
 """The downloader against a server that misbehaves in every way that a web of 2020 does by now."""
 
 import gzip
+import itertools
 import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
@@ -18,7 +20,7 @@ from PIL import Image
 
 from yogalib.__main__ import main
 from yogalib.dataset.download import JOURNAL, download, summarise
-from yogalib.dataset.fetch import Fetcher, Limits, Refused
+from yogalib.dataset.fetch import Fetcher, Limits, Refused, _Stream
 
 LIMITS = Limits(seconds=2.0, idle=1.0, megabytes=2.0, redirects=4, attempts=2, pause=0.01, allow_private=True)
 
@@ -248,6 +250,100 @@ def test_every_kind_of_bad_answer_has_its_status(server, tmp_path):
     assert files == {name for name, status in expected.items() if status == "ok"}
     assert not list((tmp_path / "out").rglob("*.partial"))
     assert list(pd.read_csv(tmp_path / "out" / JOURNAL).columns) == ["path", "url", "status", "detail"]
+
+
+@pytest.fixture
+def scripted():
+    """A server that answers its n-th connection by the n-th function of a list; yields the list and the server's address."""
+    script, listening = [], socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        for number in itertools.count():
+            try:
+                connection, _ = listening.accept()
+            except OSError:  # the test is over
+                return
+            script[number](connection)
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield script, f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
+SLOWER = b"HTTP/1.1 429 Slower\r\nContent-Length: 9\r\n\r\n"
+
+
+def asked_once(url: str, fetcher: Fetcher | None = None) -> str:
+    """The status of a URL that is refused."""
+    with pytest.raises(Refused) as refused:
+        (fetcher or Fetcher(replace(LIMITS, attempts=1))).fetch(url)
+    return refused.value.status
+
+
+@pytest.mark.parametrize("unread", [0, socket.MSG_PEEK], ids=["closed", "reset"])
+def test_connection_closed_while_idle_is_no_answer_to_the_next_request(scripted, unread):
+    """How `http_429` became `reset` on a busy machine: asked over a connection that the server was about to close."""
+    script, server = scripted
+
+    def answer_one_and_leave(connection):
+        connection.recv(4096)
+        connection.sendall(WHOLE)
+        connection.recv(4096, unread)  # the next request has come; a kernel resets what is closed with bytes unread
+        connection.close()
+
+    def refuse(connection):
+        connection.recv(4096)
+        connection.sendall(SLOWER)
+        connection.close()
+
+    script[:] = [answer_one_and_leave, refuse]
+    fetcher = Fetcher(replace(LIMITS, attempts=1))
+    assert fetcher.fetch(f"{server}/first.jpg") == b"abc"
+    assert asked_once(f"{server}/429.jpg", fetcher) == "http_429"
+
+
+def test_server_that_drops_each_connection_after_a_redirect_is_followed_all_the_same(scripted):
+    script, server = scripted
+
+    def answer(content):
+        def once(connection):
+            connection.recv(4096)
+            connection.sendall(content)
+            connection.recv(4096, socket.MSG_PEEK)
+            connection.close()
+
+        return once
+
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /next.jpg\r\nContent-Length: 0\r\n\r\n"
+    script[:] = [answer(moved), answer(moved), answer(WHOLE)]
+    assert Fetcher(replace(LIMITS, attempts=1)).fetch(f"{server}/first.jpg") == b"abc"
+
+
+def test_status_that_came_before_a_reset_is_kept(scripted, monkeypatch):
+    script, server = scripted
+    gone, read = threading.Event(), _Stream.read
+
+    def refuse_and_reset(connection):
+        connection.recv(10)  # the rest of the request stays unread
+        connection.sendall(SLOWER)
+        connection.close()
+        gone.set()
+
+    def read_late(stream, *arguments, **options):
+        assert gone.wait(5)
+        return read(stream, *arguments, **options)
+
+    monkeypatch.setattr(_Stream, "read", read_late)
+    script[:] = [refuse_and_reset]
+    assert asked_once(f"{server}/429.jpg") == "http_429"
+
+
+def test_reset_of_a_new_connection_stays_a_reset(scripted):
+    script, server = scripted
+    script[:] = [lambda connection: (connection.recv(10), connection.close())]
+    assert asked_once(f"{server}/429.jpg") == "reset"
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,17 @@ class Limits:
     honour_noai: bool = True
 
 
+class _Stale(Exception):
+    """A connection kept from an earlier answer was closed while idle: its server never saw the request that went over it."""
+
+
 class _Stream(httpcore.NetworkStream):
-    """A connection that ends at its thread's deadline, however slowly bytes drip."""
+    """A connection that ends at its thread's deadline, however slowly bytes drip, and tells a reset from a close while idle."""
 
     def __init__(self, stream: httpcore.NetworkStream, clock: threading.local):
         self.stream, self.clock = stream, clock
+        self.heard = False  # something of the answer to the last request
+        self.idle = False  # nothing of that one, but an earlier answer
 
     def _left(self, timeout: float | None) -> float:
         left = self.clock.deadline - time.monotonic()
@@ -52,9 +58,19 @@ class _Stream(httpcore.NetworkStream):
         return min(left, timeout or left)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self.stream.read(max_bytes, self._left(timeout))
+        try:
+            part = self.stream.read(max_bytes, self._left(timeout))
+        except httpcore.ReadError:
+            if not self.idle:
+                raise
+            part = b""
+        if self.idle and not part:
+            raise _Stale
+        self.heard, self.idle = True, False
+        return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.heard, self.idle = False, self.heard or self.idle
         self.stream.write(buffer, self._left(timeout))
 
     def start_tls(self, ssl_context, server_hostname=None, timeout=None) -> httpcore.NetworkStream:
@@ -65,6 +81,16 @@ class _Stream(httpcore.NetworkStream):
 
     def close(self) -> None:
         self.stream.close()
+
+
+class _Pool(httpcore.ConnectionPool):
+    """Connections, kept for a while after an answer; one that proves to be closed by then is replaced."""
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        try:
+            return super().handle_request(request)
+        except _Stale:  # a server may close what is idle at any moment, such as just now
+            return self.handle_request(request)  # a new connection is never stale
 
 
 class _Network(httpcore.SyncBackend):
@@ -101,7 +127,7 @@ class Fetcher:
         self.limits, self.clock = limits, threading.local()
         transport = httpx.HTTPTransport()
         # httpx takes no network of one's own by its front door
-        transport._pool = httpcore.ConnectionPool(
+        transport._pool = _Pool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=2 * connections,
             # the pool looks at each idle one for every request
