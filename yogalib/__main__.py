@@ -157,6 +157,10 @@ def _download(arguments) -> None:
     for row in risk.itertuples():
         print(f"  {row.ok:4} of {row.listed:4}, paper {row.paper:4}  {row.folder}")
     print(f"each file's fate: {arguments.out / JOURNAL}")
+    astray = rows.loc[rows["status"] == "bad_path", "path"]
+    if len(astray):
+        told = f"{len(astray)} of the lists' rows, such as {astray.iloc[0]}, name no file in a pose's folder and were left out"
+        print(f"yogalib: {told}", file=sys.stderr)
 
 
 def _pretrain(arguments) -> None:

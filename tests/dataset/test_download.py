@@ -393,19 +393,26 @@ def test_a_redirect_to_a_private_address_is_refused(server, monkeypatch):
     assert len(resolve.asked) == 2, "looked at again after the redirect"
 
 
-def test_names_in_a_list_can_not_leave_the_folder(server, tmp_path):
-    lists = write_lists(
-        tmp_path / "lists",
-        {
-            "../../escaped.jpg": f"{server}/ok.jpg",
-            ".hidden.jpg": f"{server}/ok.jpg",
-            "a\\b.jpg": f"{server}/ok.jpg",
-            "good.jpg": f"{server}/ok.jpg",
-        },
-    )
-    rows = download(lists, tmp_path / "out", LIMITS).set_index("path")["status"]
-    assert rows.value_counts().to_dict() == {"bad_path": 3, "ok": 1}
+def test_row_that_leaves_the_folder_has_its_status_and_keeps_no_other_from_coming(server, tmp_path, capsys):
+    lists = write_lists(tmp_path / "lists", {"good.jpg": f"{server}/ok.jpg?astray"})
+    pose, before = "Tree_Pose_or_Vrksasana_", ASKED.get("ok.jpg", 0)
+    astray = ["../x.jpg", "/x.jpg", f"{tmp_path}/x.jpg", "x.jpg", "No_Such_Pose/x.jpg", f"{pose}/../../x.jpg"]
+    names = ["", "..", ".hidden.jpg", "a\\b.jpg", "c:x.jpg", f"{'x' * 300}.jpg", "a\0.jpg"]
+    astray += [f"{pose}/{name}" for name in names]
+    with (lists / "yoga_dataset_links" / f"{pose}.txt").open("a") as file:
+        file.writelines(f"{path}\t{server}/ok.jpg?astray\n" for path in astray)
+    command = ["download", "--lists", str(lists), "--out", str(tmp_path / "out"), "--allow-private-addresses"]
+    for _ in range(2):
+        assert main(command) == 0
+        told = capsys.readouterr()
+        assert "1 of 14 files" in told.out
+        assert told.err.splitlines()[-1] == (
+            "yogalib: 13 of the lists' rows, such as ../x.jpg, name no file in a pose's folder and were left out"
+        )
+    rows = pd.read_csv(tmp_path / "out" / JOURNAL).set_index("path")["status"]
+    assert rows.value_counts().to_dict() == {"bad_path": 13, "ok": 1}
     assert {path.name for path in tmp_path.rglob("*.jpg")} == {"good.jpg"}
+    assert ASKED["ok.jpg"] == before + 1
 
 
 def test_one_url_is_fetched_once_and_failures_only_when_asked_again(server, tmp_path):

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections import Counter, defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from zlib import crc32
 
 import httpx
@@ -27,6 +27,7 @@ JOURNAL = "download.csv"
 COLUMNS = ["path", "url", "status", "detail"]
 PER_HOST = 4  # connections to one host at a time
 WORTH_A_PROCESS = 500  # URLs: for fewer, to start one takes longer than to fetch them
+LONGEST = 240  # bytes of a file's name; file systems end at 255, and a partial file's name is longer
 AT_RISK = 0.5  # of the paper's count of a class
 
 
@@ -68,7 +69,8 @@ def download(lists: Path, out: Path, limits: Limits, workers: int = 64, again: b
     """Download every picture of the link lists into `out`, and return download.csv's rows, one per row of the lists.
 
     What has a status already is left alone, unless its file has vanished; with `again`, all that failed is tried once more. A URL
-    that stands in several lists is fetched once. The official split lists are laid beside the pictures.
+    that stands in several lists is fetched once; a row whose path is no `<folder of a pose>/<file>` is not followed, its status is
+    bad_path. The official split lists are laid beside the pictures.
 
     Raises BadInput when `lists` holds no link lists.
     """
@@ -80,11 +82,13 @@ def download(lists: Path, out: Path, limits: Limits, workers: int = 64, again: b
     journal = Journal(out / JOURNAL)
     known = journal.read()
     known = known[known["path"].isin(links["path"])]
-    there = np.array([(out / path).is_file() for path in known["path"]], dtype=bool)
-    known = known[np.where(known["status"] == "ok", there, not again)]
+    done = [(out / row.path).is_file() if row.status == "ok" else not again for row in known.itertuples()]
+    known = known[np.array(done, dtype=bool)]
     journal.start(known)
     todo = links[~links["path"].isin(known["path"])]
-    groups = list(todo.groupby("url", sort=False)["path"].apply(list).items())
+    safe = np.array([_is_safe(path) for path in todo["path"]], dtype=bool) & (todo["class"] >= 0)
+    journal.add([(row.path, row.url, "bad_path", "not <folder of a pose>/<file>") for row in todo[~safe].itertuples()])
+    groups = list(todo[safe].groupby("url", sort=False)["path"].apply(list).items())
     np.random.default_rng(0).shuffle(groups)  # neighbours in a list often share a host
     _fetch_all(groups, out, journal, limits, workers)
     rows = links[["path", "url"]].merge(journal.read()[["path", "status", "detail"]], on="path", how="left")
@@ -130,13 +134,13 @@ def _fetch_part(groups: list[tuple[str, list[str]]], out: Path, file: Path, limi
             try:
                 if host in lost:
                     raise lost[host]
-                status, detail = _store(fetcher.fetch(url), [out / path for path in paths if _is_safe(path)])
+                status, detail = _store(fetcher.fetch(url), [out / path for path in paths])
             except Refused as refused:
                 status, detail = refused.status, refused.detail
                 # not when it is another host, that this one sent us on to
                 if status in ("no_host", "no_connection") and detail.startswith(host):
                     lost[host] = refused
-        journal.add([(path, url, *(("bad_path", path) if not _is_safe(path) else (status, detail))) for path in paths])
+        journal.add([(path, url, status, detail) for path in paths])
 
     with ThreadPoolExecutor(workers) as pool:
         for future in as_completed([pool.submit(work, url, paths) for url, paths in groups]):
@@ -151,9 +155,10 @@ def _host_of(url: str) -> str:
 
 
 def _is_safe(path: str) -> bool:
-    """Return whether a list's path stays within the folder: `<folder>/<file>`, and nothing that climbs or hides."""
-    parts = PurePosixPath(path).parts
-    return len(parts) == 2 and "\\" not in path and not any(part.startswith(".") or ":" in part for part in parts)
+    """Return whether a list's path stays within the folder: `<folder>/<file>`, nothing that climbs or hides, a name that can be."""
+    parts = path.split("/")
+    odd = any(part.startswith(".") or not 0 < len(part.encode()) <= LONGEST for part in parts)
+    return len(parts) == 2 and not odd and not set(path) & set("\\:\0")
 
 
 def _store(content: bytes, files: list[Path]) -> tuple[str, str]:
@@ -166,7 +171,7 @@ def _store(content: bytes, files: list[Path]) -> tuple[str, str]:
         partial = file.with_name(f".{file.name}.partial")
         partial.write_bytes(content)
         partial.replace(file)
-    return ("ok" if files else "bad_path"), ""
+    return "ok", ""
 
 
 def summarise(rows: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:

@@ -70,9 +70,9 @@ def read_names(folder: Path) -> dict[str, int]:
 
 
 def read_link_lists(folder: Path) -> pd.DataFrame:
-    """Return the official links: columns path, class, url, one row per line of the 82 link lists.
+    """Return the official links: columns path, class (-1 for a folder that is none of the 82), url, one row per line.
 
-    Raises BadInput for a folder without link lists and for a line that is not `<folder>/<file><TAB><url>`.
+    Raises BadInput for a folder without link lists and for a line that is not `<path><TAB><url>`.
     """
     files = sorted((folder / LINK_FOLDER).glob("*.txt"))
     if not files:
@@ -84,9 +84,9 @@ def read_link_lists(folder: Path) -> pd.DataFrame:
                 continue
             path, tab, url = line.strip().partition("\t")
             label = class_of(path.partition("/")[0])
-            if not tab or label is None:
+            if not tab:
                 raise BadInput(f"{file}, line {number}: expected '<folder>/<file><TAB><url>', got {line!r}")
-            rows.append((path, label, url))
+            rows.append((path, -1 if label is None else label, url))
     return pd.DataFrame(rows, columns=["path", "class", "url"])
 
 
