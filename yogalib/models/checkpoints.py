@@ -5,6 +5,8 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from yogalib.errors import BadInput
 from yogalib.paths import write_whole
 
@@ -13,7 +15,7 @@ def import_clip():
     """Import clip without the warning about pkg_resources that it gives each time."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-        import clip
+        import clip  # and with it torch: seconds
 
     return clip
 
@@ -27,8 +29,6 @@ def sha256_of(file: Path) -> str:
 def digest_of(file: Path) -> str:
     """Return the sha256 that stands for a checkpoint in runs, as `read_weights` does, without reading its tensors."""
     if file.suffix == ".safetensors":
-        from safetensors import SafetensorError, safe_open
-
         with suppress(SafetensorError, OSError), safe_open(file, framework="np") as content:
             return (content.metadata() or {}).get("archive") or sha256_of(file)
     return sha256_of(file)
@@ -69,7 +69,7 @@ def read_weights(file: Path, weights: Path, sha256: str | None = None) -> tuple[
 
 def open_archive(file: Path) -> dict:
     """Return the tensors of a TorchScript archive, whose sha256 must have been checked: torch has no safe way to open one."""
-    import torch
+    import torch  # seconds
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.*")
@@ -81,8 +81,7 @@ def write_converted(state: dict, archive: str, file: Path) -> None:
 
     Raises OSError where the file can't be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save_file  # torch: seconds
 
     state = {key: value.contiguous() for key, value in state.items()}
     metadata = {"archive": archive, "tensors": _digest_of(state)}
@@ -94,7 +93,7 @@ def write_converted(state: dict, archive: str, file: Path) -> None:
 
 def _digest_of(state: dict) -> str:
     """Return a sha256 of tensors: names, types, shapes and bytes."""
-    import torch
+    import torch  # seconds
 
     digest = hashlib.sha256()
     for key, value in sorted(state.items()):
@@ -105,8 +104,6 @@ def _digest_of(state: dict) -> str:
 
 def _read_safetensors(file: Path) -> tuple[dict, str]:
     """Return the tensors and, when they were converted by us, the sha256 of the archive they came from; else the file's own."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(file, framework="pt") as content:
             metadata = content.metadata() or {}
@@ -122,7 +119,7 @@ def _read_safetensors(file: Path) -> tuple[dict, str]:
 
 def _read_tensors(file: Path) -> dict:
     """Read a state dict that torch saved."""
-    import torch
+    import torch  # seconds
 
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)

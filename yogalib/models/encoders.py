@@ -174,7 +174,7 @@ def _last_read(file: Path, weights: Path, sha256: str | None, changed: int) -> t
 
 def fresh_clip(name: str, seed: int):
     """Return an encoder's network with random weights; the global random state is left as it was."""
-    import torch
+    import torch  # seconds
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

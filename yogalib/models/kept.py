@@ -1,6 +1,7 @@
 """A model that a run kept, at work on other images (paper, section 5: both models on pictures from elsewhere)."""
 
 import numpy as np
+from safetensors.torch import load_file
 
 from yogalib.models.encoders import Encoder, build_clip
 from yogalib.models.resident import images_of
@@ -10,8 +11,6 @@ from yogalib.models.zero_shot import classify
 
 def tuned_encoder(run) -> Encoder:
     """Return the encoder that a fine-tuning run left behind; the run must have kept its weights."""
-    from safetensors.torch import load_file
-
     weights = run.folder / "model.safetensors"
     return Encoder(run.config["encoder"], build_clip(load_file(weights), weights), run.config["weights"])
 

@@ -1,5 +1,6 @@
 """What a model without pre-training reaches: a linear model on the pixels."""
 
+import cv2
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegressionCV
@@ -37,8 +38,6 @@ def linear_on_pixels(train: np.ndarray, labels: np.ndarray, test: np.ndarray, se
 
 def _shrink(pixels: np.ndarray) -> np.ndarray:
     """Return the pictures as rows of SIDE x SIDE x 3 means, float32 (N, D)."""
-    import cv2
-
     small = [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pixels]
     return np.stack(small).reshape(len(small), -1).astype(np.float32) / 255
 

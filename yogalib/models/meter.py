@@ -15,7 +15,7 @@ class Meter:
     """Measures from its making to `read`, on a GPU its memory and energy, elsewhere the process's own memory."""
 
     def __init__(self):
-        import torch
+        import torch  # seconds
 
         self.torch = torch
         if torch.cuda.is_available():
@@ -49,7 +49,7 @@ def _peak_of_process() -> int | None:
 def _joules() -> float | None:
     """Return the energy that the first GPU has taken since its driver was loaded."""
     try:
-        import pynvml
+        import pynvml  # not there on every machine
 
         pynvml.nvmlInit()
         return pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(0)) / 1e3

@@ -138,7 +138,7 @@ def download(known: Published, weights: Path) -> Path:
 
     Raises BadInput when it can't be had, with what has come kept, and when it is not the published file, with nothing kept.
     """
-    import httpx
+    import httpx  # half a second, and seldom wanted
 
     weights.mkdir(parents=True, exist_ok=True)
     partial = weights / f".{known.file}.partial"
@@ -161,7 +161,7 @@ def download(known: Published, weights: Path) -> Path:
 
 def _receive(url: str, partial: Path) -> None:
     """Append to the file what it lacks of a URL's body."""
-    import httpx
+    import httpx  # half a second, and seldom wanted
     from tqdm import tqdm
 
     there = partial.stat().st_size if partial.is_file() else 0

@@ -35,7 +35,7 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
 
     Raises NotebookFailed with the notebook's own error; what it had printed is kept in <notebook>.failed.ipynb.
     """
-    import papermill
+    import papermill  # a second, as are the others
     from nbclient.exceptions import DeadKernelError
     from nbconvert.filters import strip_ansi
 
@@ -81,7 +81,7 @@ def pages_left(build: Path) -> int:
 
 def render(executed, notebook: str, profile: str) -> str:
     """Return the page of an executed notebook: self-contained, code folded, no script."""
-    from nbconvert import HTMLExporter
+    from nbconvert import HTMLExporter  # a second
     from traitlets.config import Config
 
     for number, cell in enumerate(executed.cells):

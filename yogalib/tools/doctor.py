@@ -52,7 +52,7 @@ def check_weights(study: Study) -> None:
 
 def examine() -> list[str]:
     """Return the doctor's lines: the machine, then one verdict per profile."""
-    import torch
+    import torch  # seconds
 
     free = shutil.disk_usage(".").free / 2**30
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

@@ -133,7 +133,7 @@ def _connect():
         os.environ.get("RAY_ADDRESS") or "local"
     )  # left to itself, Ray would look for a cluster that may be long gone
     _knock(address)
-    import ray
+    import ray  # an optional extra
 
     variables = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
@@ -165,7 +165,7 @@ def _needs(study: Study, runs: pd.DataFrame, nodes: list[dict]) -> list[dict]:
     """
     threads, card = study.profile.machine.threads, 0.0
     if study.profile.machine.device != "cpu" and study.device.torch.type == "cuda":
-        import torch
+        import torch  # seconds
 
         card = torch.cuda.get_device_properties(study.device.torch).total_memory
     resources = [node["Resources"] for node in nodes if node["Alive"]]
@@ -184,7 +184,7 @@ def gpu_share(run, card: float) -> float:
 
     card : the GPU's bytes, 0 without one. A run whose cost the report shows has a GPU alone, and so has one whose memory is not known.
     """
-    from yogalib.models.costs import encoder_costs, training_memory
+    from yogalib.models.costs import encoder_costs, training_memory  # torch: seconds
 
     if not card or run.kind == "linear":
         return 0.0

@@ -90,7 +90,7 @@ class Explorer:
 
     def activation_map(self, pixels: np.ndarray) -> np.ndarray:
         """Return gScoreCAM's map for the most probable pose, (R, R), 0 to 1 (Fig. 6)."""
-        from yogalib.models.cam import activation_maps
+        from yogalib.models.cam import activation_maps  # grad-cam: seconds
 
         target = self.probabilities(pixels).argmax(keepdims=True)
         return activation_maps(self.encoder, pixels[None], self.run.config["prompts"], target, CHANNELS)[0]
@@ -120,7 +120,7 @@ def live(draw: Callable[..., Figure], **controls):
     ipywidgets' own interactive_output would do, but nbclient answers its Output widget with messages of its own, and with many of
     them in a row a kernel sometimes waits for ever (nbclient 0.11, ipykernel 7): such a notebook can't run without a browser.
     """
-    import ipywidgets as widgets
+    import ipywidgets as widgets  # a second
     from matplotlib.pyplot import close
 
     image, words = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.HTML()

@@ -142,7 +142,7 @@ def decode_rows(bench: Bench) -> list[Row]:
 
 def open_clip_step(bench: Bench, images: torch.Tensor, labels: np.ndarray) -> Callable[[], object]:
     """Return open_clip's own step (its training.train.train_one_epoch): one caption per picture, its loss, bf16 on a GPU."""
-    import open_clip
+    import open_clip  # an optional extra
 
     logging.getLogger().setLevel(logging.ERROR)  # it warns that random weights are random
     model = open_clip.create_model("ViT-B-32-quickgelu", pretrained=None, device=bench.device.torch).train()
