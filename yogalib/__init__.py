@@ -5,13 +5,15 @@ The tree is the data flow. Read it from top to bottom: a folder imports only wha
 errors      the mistake that is the user's: one line, exit code 2
 paths       the project's folders; files written whole
 processes   work in processes of its own, which end with their parent
-facts       what is known before any image: the 82 poses in three levels, prompts, the paper's numbers
+facts       what is known before any image: taxonomy (82 poses in three levels), prompts, paper (its numbers)
 profile     every setting of a study, validated whole (profiles/*.yaml)
-dataset     images to index to subset to split to pixels: download and fetch, images, lists, index, subsets, splits, twins, pixels
+dataset     images to index to subset to split to pixels: download and fetch, images, lists, index, yopo, subsets, splits, twins, pixels
 synthetic   the drawn world, in the place of a download
-models      pixels and prompts to answers: device, meter, costs; encoders and their weights; zero_shot, finetune, linear, yolo, kept; cam
+models      pixels and prompts to answers: device, meter, costs; published, checkpoints, encoders; resident;
+            zero_shot, finetune, linear, yolo, kept; cam
 runs        asked, planned, made once, kept: asks, questions, plan, progress, store
-results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, claims, readings/; figures, galleries, style, show, handover
+results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, maps, claims,
+            readings; figures, galleries, style, show, handover
 study       a profile at work: what a notebook opens
 pages       notebooks to report: report, summary, inputs, console, templates
 tools       commands beside the study: doctor, predict, executor, explore, curate, pretrain, bench

@@ -15,11 +15,8 @@ from yogalib.profile import Profile
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-9]_*.ipynb"))  # 00_* are tools, not pages
 PACKAGE = Path(__file__).parents[1]
 KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css")
-# commands of their own: no page changes with them
-APART = (
-    *("__main__.py", "bench.py", "naive.py", "side_by_side.py", "doctor.py", "executor.py", "plan.py", "progress.py"),
-    *("pretrain.py", "published.py", "download.py", "fetch.py", "explore.py", "curate.py"),
-)
+# no page changes with them, nor with the commands of tools/
+APART = ("__main__.py", "plan.py", "progress.py", "published.py", "download.py", "fetch.py", "console.py")
 
 
 def code_alone(source: str) -> str:
@@ -63,8 +60,9 @@ def _code() -> list[bytes]:
     """Return all that the package holds and a page can depend on, and the lock; the profiles come by themselves."""
     parts = [(ROOT / "requirements.lock").read_bytes()]
     for path in sorted(PACKAGE.rglob("*")):
-        if path.suffix in KINDS and path.name not in APART and path.parent.name != "profiles":
-            parts.append(path.relative_to(PACKAGE).as_posix().encode())
+        place = path.relative_to(PACKAGE)
+        if path.suffix in KINDS and path.name not in APART and place.parts[0] not in ("profiles", "tools"):
+            parts.append(place.as_posix().encode())
             text = path.suffix == ".py"
             parts.append(code_alone(path.read_text(encoding="utf-8")).encode() if text else path.read_bytes())
     return parts
