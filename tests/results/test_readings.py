@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from yogalib.facts.taxonomy import parents
+from yogalib.profile import read_profile
 from yogalib.results import readings, tables
 from yogalib.results.readings import wording
 
@@ -523,3 +524,10 @@ def test_papers_figures_within_and_outside_of_ours_or_not_to_be_compared():
     assert said == "Of 3 rows the paper's figure lies in our interval in 1; ours is above it in 1 and below it in 1."
     assert "no comparison, since this profile has drawn images" in readings.summary.beside(table, "drawn images")
     assert readings.summary.beside(table.head(0), None).startswith("No accuracy")
+
+
+def test_run_is_said_with_what_it_was_made_with():
+    run = SimpleNamespace(folder=SimpleNamespace(name="abc"), cost={"seconds": 12.4}, labels=np.zeros(402))
+    said = readings.fine_tuning.made(run, read_profile("mini").fine_tuning)
+    assert "Run `abc`: CLIP-mini-RN, 7 epochs in batches of 82, learning rate 1e-3, weight decay 1e-3" in said
+    assert "12 s; 402 test images" in said

@@ -17,16 +17,17 @@ from yogalib.results.readings.wording import (
     overlap,
     p_words,
     points,
+    rate,
     share,
 )
 
 
 def made(run, settings) -> str:
     """Say what a run was made with, and in how long. settings : of the profile's section fine_tuning."""
-    rate, decay = settings.optimiser.learning_rate, settings.optimiser.weight_decay
+    optimiser = settings.optimiser
     return (
-        f"Run `{run.folder.name}`: {settings.encoder}, {settings.epochs} epochs in batches of {settings.batch}, learning rate {rate(rate)}, "
-        f"weight decay {rate(decay)}, {settings.targets} targets, {run.cost['seconds']:.0f} s; {many(len(run.labels), 'test image')}."
+        f"Run `{run.folder.name}`: {settings.encoder}, {settings.epochs} epochs in batches of {settings.batch}, learning rate {rate(optimiser.learning_rate)}, "
+        f"weight decay {rate(optimiser.weight_decay)}, {settings.targets} targets, {run.cost['seconds']:.0f} s; {many(len(run.labels), 'test image')}."
     )
 
 
