@@ -27,9 +27,10 @@ def test_script_without_a_main_guard_opens_a_drawn_profile(folders):
     script = folders / "script.py"
     script.write_text("""
 from yogalib.study import Study
-print(len(Study.open("smoke", {"data.synthetic.images": 12}).subset("all")))
+two = {"data.synthetic.images": 12, "data.synthetic.classes": ["Tree_Pose_or_Vrksasana_", "Chair_Pose_or_Utkatasana_"]}
+print(len(Study.open("smoke", two).subset("all")))
 """)
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 12
 
