@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.images import open_image
+from yogalib.dataset.images import decode
 from yogalib.dataset.index import build_index, describe_dropped
 from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
@@ -44,7 +44,7 @@ def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path
         pixels = []
         for file in files[start : start + CHUNK]:
             try:
-                pixels.append(to_pixels(open_image(file), encoder.resolution, config["fit"]))
+                pixels.append(to_pixels(decode(file.read_bytes()), encoder.resolution, config["fit"]))
                 good.append(file)
             except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on bad bytes
                 bad.append(f"{file}: not readable as a picture ({type(error).__name__})")
