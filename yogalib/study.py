@@ -185,6 +185,16 @@ class Study:
         seed = split.seed if seed is None else seed
         return split_rows(rows, split.method, split.test_share, seed, self._groups(rows))
 
+    def parts(self, subset: str, seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return training and test rows of a subset, as `split` parts it; made once, since hundreds of runs ask for the same."""
+        if (subset, seed) not in self._parts:
+            self._parts[subset, seed] = self.split(self.subset(subset), seed)
+        return self._parts[subset, seed]
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str, int | None], tuple[pd.DataFrame, pd.DataFrame]]:
+        return {}
+
     def validation(self, train: pd.DataFrame, split_seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the training rows less a validation part, and that part: whatever is chosen is chosen on it."""
         split = self.profile.split

@@ -162,7 +162,7 @@ def missing_counts(index: pd.DataFrame) -> pd.DataFrame:
 
 def data_hash(rows: pd.DataFrame) -> str:
     """Return a hash of the images' contents and labels, in the order of the rows."""
-    lines = rows["sha256"] + " " + rows["class"].astype(str)
+    lines = [f"{sha256} {number}" for sha256, number in zip(rows["sha256"].tolist(), rows["class"].tolist(), strict=True)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
