@@ -104,6 +104,7 @@ def train_on_photographs(
 ) -> nn.Module:  # fmt: skip
     """Train a network on the skeletons of photographs and their mirror images, from `start` (changed) if given."""
     x = np.concatenate([features(picture, world), features(mirror(picture), mirror(world))])
+    torch.manual_seed(seed)  # the first weights too
     model = start if start is not None else network(x.shape[1], classes, dropout=0.4)
     return train(model, x, np.tile(targets, 2), epochs=epochs, seed=seed, learning_rate=learning_rate)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import nn
 
 from skeleton import JOINTS, features, network, train
@@ -139,4 +140,5 @@ def train_on_writing(
     rng = np.random.default_rng(seed)
     x, numbers = zip(*((features(*seen), n) for *seen, n in (simulate(poses, each, rng, spoil) for _ in range(rounds))))
     x, numbers = np.concatenate(x), np.concatenate(numbers)
+    torch.manual_seed(seed)  # the first weights too
     return train(network(x.shape[1], len(poses)), x, numbers, epochs=epochs, seed=seed)

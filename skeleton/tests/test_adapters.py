@@ -137,7 +137,7 @@ def test_wise_ft_ends_are_the_two_models_and_the_middle_their_soup():
     assert adapters.wise_ft(a, b, 0.0)["weight"].tolist() == [1, 1]
     assert adapters.wise_ft(a, b, 1.0)["weight"].tolist() == [3, 3]
     assert torch.equal(adapters.wise_ft(a, b, 0.5)["weight"], adapters.soup([a, b])["weight"])
-    curve = adapters.wise_ft_curve(first, a, b, lambda model: float(model.weight[0]), alphas=(0, 0.25, 1))
+    curve = adapters.wise_ft_curve(first, a, b, lambda model: model.weight[0].item(), alphas=(0, 0.25, 1))
     assert curve == [(0, 1), (0.25, 1.5), (1, 3)] and first.weight.tolist() == [1, 1]
 
 
