@@ -1,6 +1,8 @@
 """Small worlds for the tests: drawn pictures in folders that look like a download of Yoga-82."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,12 @@ def run_interactively(name: str, parameters: dict, more: str = ""):
     book.cells.append(nbformat.v4.new_code_cell(more))
     NotebookClient(book, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
     return book
+
+
+def run_python(code: str) -> str:
+    """Run code in a fresh interpreter and return what it prints: for tests of what is imported, and what is not."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 @pytest.fixture

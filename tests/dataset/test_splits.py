@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 
 from yogalib.dataset.lists import PICKED
 from yogalib.dataset.splits import draw_per_class, hold_out, split_rows
@@ -30,6 +31,21 @@ def test_stratified_split_parts_everything_once_and_keeps_shares(counts, seed):
         assert abs((test["class"] == number).sum() - 0.2 * count) <= 1
     again = split_rows(rows, "stratified", 0.2, seed)[1]
     assert again.equals(test)
+
+
+@given(
+    st.lists(st.integers(2, 300), min_size=2, max_size=82),
+    st.sampled_from([0.05, 0.1, 0.2, 0.25, 0.5]),
+    st.integers(0, 2**32 - 1),
+)
+def test_split_is_the_one_that_scikit_learn_draws(counts, share, seed):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    if np.ceil(share * len(labels)) < len(counts):
+        return
+    _, theirs = train_test_split(np.arange(len(labels)), test_size=share, random_state=seed, stratify=labels)
+    rows = pd.DataFrame({"path": np.arange(len(labels)).astype(str), "class": labels})
+    held = hold_out(rows, share, seed)[1]
+    assert sorted(theirs) == held.index.tolist()
 
 
 def test_another_seed_draws_another_split():

@@ -1,8 +1,9 @@
 """Training and test parts (paper, section 4.1: random 80/20 splits)."""
 
+import math
+
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
@@ -62,15 +63,42 @@ def _stratified(rows: pd.DataFrame, test_share: float, seed: int, groups: np.nda
     counts = rows["class"].value_counts()
     if counts.min() < 2:
         _refuse(counts[counts < 2], "test", f"split.test_share {test_share}")
-    try:
-        _, test = train_test_split(
-            np.arange(len(rows)), test_size=test_share, random_state=seed, stratify=rows["class"].to_numpy()
-        )
-    except ValueError:  # fewer images on one side than there are classes
+    drawn = math.ceil(test_share * len(rows))
+    if min(drawn, len(rows) - drawn) < len(counts):  # fewer images on one side than there are classes
         _refuse(counts.nsmallest(1), "test", f"split.test_share {test_share}")
-    chosen = np.zeros(len(rows), dtype=bool)
-    chosen[test] = True
+    return _draw(rows["class"].to_numpy(), drawn, seed)
+
+
+def _draw(labels: np.ndarray, drawn: int, seed: int) -> np.ndarray:
+    """Return which of the labels, (N,), are drawn, bool (N,): of each class its share, up to a whole number.
+
+    Number for number what scikit-learn's train_test_split draws, which takes seconds to load; so a split depends on its
+    seed and on no library's version.
+    """
+    chance, chosen = np.random.RandomState(seed), np.zeros(len(labels), dtype=bool)
+    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    stay = _whole_shares(counts, len(labels) - drawn, chance)
+    go = _whole_shares(counts - stay, drawn, chance)
+    members = np.split(np.argsort(places, kind="stable"), np.cumsum(counts)[:-1])
+    for members_of_one, first, number in zip(members, stay, go, strict=True):
+        order = chance.permutation(len(members_of_one))
+        chosen[members_of_one[order[first : first + number]]] = True
     return chosen
+
+
+def _whole_shares(counts: np.ndarray, total: int, chance: np.random.RandomState) -> np.ndarray:
+    """Return whole numbers, (C,), that part `total` as the counts do; chance decides between equal remainders."""
+    exact = counts / counts.sum() * total
+    shares = np.floor(exact)
+    remainders, missing = exact - shares, int(total - shares.sum())
+    for remainder in np.unique(remainders)[::-1]:
+        if missing == 0:
+            break
+        equal = np.flatnonzero(remainders == remainder)
+        raised = chance.choice(equal, size=min(len(equal), missing), replace=False)
+        shares[raised] += 1
+        missing -= len(raised)
+    return shares.astype(int)
 
 
 def _check_every_class(rows: pd.DataFrame, part: pd.DataFrame, name: str, setting: str) -> None:
