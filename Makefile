@@ -8,6 +8,8 @@ export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
 # to the bit.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM = false
+# Without its compiled files each process would compile torch and the rest anew, eight seconds of work
+unexport PYTHONDONTWRITEBYTECODE
 # Debian's and conda's pythons must not lend their packages to ours
 export PYTHONNOUSERSITE = 1
 

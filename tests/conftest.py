@@ -1,6 +1,8 @@
 """Small worlds for the tests: drawn pictures in folders that look like a download of Yoga-82."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,9 @@ POSES = {
 
 # one thread, as in the profiles: the same sums in the same order
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# what a test starts shall not compile torch anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def draw(shape: str, rng: np.random.Generator, size: tuple[int, int] = (90, 80)) -> Image.Image:
@@ -76,6 +81,12 @@ def run_interactively(name: str, parameters: dict, more: str = ""):
     book.cells.append(nbformat.v4.new_code_cell(more))
     NotebookClient(book, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
     return book
+
+
+def run_python(code: str) -> str:
+    """Run code in a fresh interpreter and return what it prints: for tests of what is imported, and what is not."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 @pytest.fixture
