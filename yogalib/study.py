@@ -12,13 +12,13 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.dataset.index import describe_dropped, refresh_index
-from yogalib.dataset.pixels import Source
+from yogalib.dataset.pixels import Ahead, Source
 from yogalib.dataset.splits import hold_out, split_rows
 from yogalib.dataset.subsets import select_subset
 from yogalib.dataset.twins import RULE, find_twins, twin_groups
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
-from yogalib.models.encoders import open_encoder, weights_digest
+from yogalib.models.encoders import open_encoder, resolution_of, weights_digest
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
 from yogalib.results.handover import Handover
@@ -136,12 +136,14 @@ class Study:
             return expected_index(self.profile)
         data = self.profile.data
         lists = None if self.images else from_environment("LISTS", data.lists)
-        index = refresh_index(self.folder, data.minimum_side, lists, self.source.index)
+        ahead = Ahead(filter(None, map(resolution_of, self.profile.tuned)), data.fit, self.source.cache)
+        index = refresh_index(self.folder, data.minimum_side, lists, self.source.index, ahead)
         if not (index["status"] == "kept").any():
             raise BadInput(
                 f"no usable image among the {len(index)} files of {self.folder}: {describe_dropped(index)}. Each sub-folder "
                 f"must bear the name of one of the 82 poses (yogalib/facts/taxonomy.csv). All files: {self.dropped_list}"
             )
+        ahead.keep(select_subset(index, "all"))
         return index
 
     @cached_property
@@ -182,6 +184,16 @@ class Study:
         split = self.profile.split
         seed = split.seed if seed is None else seed
         return split_rows(rows, split.method, split.test_share, seed, self._groups(rows))
+
+    def parts(self, subset: str, seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return training and test rows of a subset, as `split` parts it; made once, since hundreds of runs ask for the same."""
+        if (subset, seed) not in self._parts:
+            self._parts[subset, seed] = self.split(self.subset(subset), seed)
+        return self._parts[subset, seed]
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str, int | None], tuple[pd.DataFrame, pd.DataFrame]]:
+        return {}
 
     def validation(self, train: pd.DataFrame, split_seed: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the training rows less a validation part, and that part: whatever is chosen is chosen on it."""

@@ -16,7 +16,6 @@ from yogalib.dataset.lists import SPLIT_FILES, read_link_lists, read_split_lists
 from yogalib.dataset.pixels import decoded_file, to_pixels
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_of
-from yogalib.models.encoders import import_clip
 
 TREE, BOUND_ANGLE, WARRIOR = POSES
 
@@ -84,7 +83,7 @@ def test_second_index_reads_only_what_changed(photos, tmp_path, monkeypatch):
     from yogalib.dataset import index as module
 
     real = module.inspect_image
-    monkeypatch.setattr(module, "inspect_image", lambda path: read.append(path.name) or real(path))
+    monkeypatch.setattr(module, "inspect_image", lambda path, *more: read.append(path.name) or real(path, *more))
     assert refresh_index(photos, 64, None, file).equals(first)
     assert read == []
     draw("line", np.random.default_rng(9), size=(70, 70)).save(photos / TREE / "3.jpg")
@@ -175,13 +174,6 @@ def test_real_photographs_are_all_kept(shared):
     assert len(index) == sum(path.is_file() for path in folder.rglob("*")) - 1  # README.md
     assert (index["status"] == "kept").all()
     assert index["class"].nunique() == 7
-
-
-@pytest.mark.parametrize("size", [(90, 80), (80, 90), (64, 64), (201, 77), (77, 203), (640, 427)])
-def test_cropped_pixels_are_clips_own(size):
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8))
-    resize, crop = import_clip().clip._transform(64).transforms[:2]
-    assert np.array_equal(to_pixels(image, 64, "crop"), np.asarray(crop(resize(image))))
 
 
 def test_padded_pixels_keep_the_whole_picture():

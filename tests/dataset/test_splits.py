@@ -91,6 +91,14 @@ def test_held_out_part_is_a_share_of_the_training_part_and_disjoint():
     assert set(train["class"]) == {1, 2, 3}
 
 
+def test_validation_part_may_be_smaller_than_there_are_classes():
+    rows = rows_of(dict.fromkeys(range(40), 3) | {40: 1})
+    train, held = hold_out(rows, 0.1, seed=0)
+    assert (len(train), len(held)) == (108, 13)
+    assert held["class"].value_counts().max() == 1
+    assert set(train["class"]) == set(range(41))
+
+
 def test_draw_per_class_is_even_nested_and_takes_all_of_a_small_class():
     rows = rows_of({1: 30, 2: 30, 3: 5})
     few, more = draw_per_class(rows, 4, seed=1), draw_per_class(rows, 8, seed=1)

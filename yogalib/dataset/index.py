@@ -18,19 +18,24 @@ from yogalib.dataset.lists import (
     read_removed,
     read_split_lists,
 )
+from yogalib.dataset.pixels import Ahead
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_of
 from yogalib.paths import write_whole
 
 ABOUT = (".md", ".txt", ".csv")  # beside the class folders: lists, and words on the data
-CONTENT = ["bytes", "sha256", "width", "height", "phash", "text", "status", "detail"]
+CONTENT = ["bytes", "sha256", "width", "height", "phash", "status", "detail"]
 COLUMNS = ["path", "class", "split", "mtime", *CONTENT]
 # a matter of settings and names, not of the bytes: judged anew each time
 JUDGED_LATER = ("removed", "too_small", "unknown_class", "duplicate_path")
 
 
 def build_index(
-    folder: Path, minimum_side: int, lists: Path | None = None, known: pd.DataFrame | None = None
+    folder: Path,
+    minimum_side: int,
+    lists: Path | None = None,
+    known: pd.DataFrame | None = None,
+    ahead: Ahead | None = None,
 ) -> pd.DataFrame:
     """Return one row per file of the folder and per row of the official lists, with its status.
 
@@ -40,7 +45,8 @@ def build_index(
     `status` is `kept`, or why not: missing, not_an_image, truncated, damaged, removed (its sha256 stands in the folder's
     removed.csv), too_small, too_large, unknown_class, duplicate_path.
 
-    known : an earlier index of the same folder; files whose size and time are unchanged are not read again.
+    known : an earlier index of the same folder; files whose size and time are unchanged are not read again. ahead : is given the
+    pictures, where all are read and that saves time.
 
     Raises BadInput when the folder is not there.
     """
@@ -49,12 +55,13 @@ def build_index(
             f"data folder {folder} is not there: give a folder of images, one sub-folder per pose, as DATA=..."
         )
     rows = _with_official_labels(folder, _walk(folder), lists)
+    take = ahead.take if ahead and known is None and ahead.pays(rows["bytes"].sum()) else None
     previous = {} if known is None else known.drop_duplicates("path").set_index("path").to_dict("index")
 
     def inspect(row) -> dict:
         old = previous.get(row.path)
         unchanged = old is not None and (old["bytes"], old["mtime"]) == (row.bytes, row.mtime) and row.mtime > 0
-        found = {key: old[key] for key in CONTENT} if unchanged else inspect_image(folder / row.path)
+        found = {key: old[key] for key in CONTENT} if unchanged else inspect_image(folder / row.path, take)
         if found["status"] in JUDGED_LATER:
             found |= {"status": "kept", "detail": ""}
         return {"path": row.path, "class": row.label, "split": row.split, "mtime": row.mtime} | found
@@ -124,7 +131,9 @@ def _with_official_labels(folder: Path, files: pd.DataFrame, lists: Path | None)
     return joined[["path", "file", "label", "split", "bytes", "mtime"]].sort_values("path", kind="stable")
 
 
-def refresh_index(folder: Path, minimum_side: int, lists: Path | None, file: Path) -> pd.DataFrame:
+def refresh_index(
+    folder: Path, minimum_side: int, lists: Path | None, file: Path, ahead: Ahead | None = None
+) -> pd.DataFrame:
     """Build the index, reusing what `file` (Parquet) holds, and store it there.
 
     Beside it lie dropped.csv, each file that is there and not kept, and missing.csv, how many images of each class and split the
@@ -133,7 +142,7 @@ def refresh_index(folder: Path, minimum_side: int, lists: Path | None, file: Pat
     known = pd.read_parquet(file) if file.is_file() else None
     if known is not None and list(known) != COLUMNS:  # an older version's
         known = None
-    index = build_index(folder, minimum_side, lists, known)
+    index = build_index(folder, minimum_side, lists, known, ahead)
     write_whole(file, index.to_parquet)
     listed_alone = (index["status"] == "missing") & (index["split"] != "")
     dropped = index.loc[(index["status"] != "kept") & ~listed_alone, ["path", "status", "detail"]]
@@ -153,7 +162,9 @@ def missing_counts(index: pd.DataFrame) -> pd.DataFrame:
 
 def data_hash(rows: pd.DataFrame) -> str:
     """Return a hash of the images' contents and labels, in the order of the rows."""
-    lines = rows["sha256"] + " " + rows["class"].astype(str)
+    lines = [
+        f"{sha256} {number}" for sha256, number in zip(rows["sha256"].tolist(), rows["class"].tolist(), strict=True)
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

@@ -1,8 +1,9 @@
 """Training and test parts (paper, section 4.1: random 80/20 splits)."""
 
+import math
+
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
@@ -53,23 +54,21 @@ def draw_per_class(rows: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
     return rows.loc[rows.index.isin(order.groupby("class").head(images).index)]
 
 
-def _stratified(rows: pd.DataFrame, test_share: float, seed: int, groups: np.ndarray | None) -> np.ndarray:
-    """Return which rows are drawn for the second part, bool (N,)."""
+def _stratified(rows: pd.DataFrame, share: float, seed: int, groups: np.ndarray | None) -> np.ndarray:
+    """Return which rows are drawn for the second part, bool (N,): of each class its share, up to a whole number.
+
+    In each class's random order a row's place is a number between 0 and 1; the lowest are drawn. So a part may be smaller than
+    there are classes, which scikit-learn's draw, that takes seconds to load, refuses.
+    """
     if groups is not None:  # the first of each group is drawn for all of it
         first = ~pd.Series(groups).duplicated().to_numpy()
-        drawn = _stratified(rows[first], test_share, seed, None)
+        drawn = _stratified(rows[first], share, seed, None)
         return np.isin(groups, groups[first][drawn])
-    counts = rows["class"].value_counts()
-    if counts.min() < 2:
-        _refuse(counts[counts < 2], "test", f"split.test_share {test_share}")
-    try:
-        _, test = train_test_split(
-            np.arange(len(rows)), test_size=test_share, random_state=seed, stratify=rows["class"].to_numpy()
-        )
-    except ValueError:  # fewer images on one side than there are classes
-        _refuse(counts.nsmallest(1), "test", f"split.test_share {test_share}")
+    order = np.random.default_rng(seed).permutation(len(rows))
+    shuffled = rows["class"].iloc[order].groupby(rows["class"].iloc[order])
+    place = (shuffled.cumcount() + 0.5) / shuffled.transform("size")
     chosen = np.zeros(len(rows), dtype=bool)
-    chosen[test] = True
+    chosen[order[np.argsort(place.to_numpy(), kind="stable")[: math.ceil(share * len(rows))]]] = True
     return chosen
 
 

@@ -55,9 +55,10 @@ def read_list(file: Path) -> pd.DataFrame:
 def _not_empty(rows: pd.DataFrame, name: str, classes) -> pd.DataFrame:
     if rows.empty:
         raise BadInput(f"subset '{name}' has no usable image")
-    absent = [load_taxonomy()["sanskrit"][number] for number in classes if not (rows["class"] == number).any()]
+    here = set(rows["class"])
+    absent = [load_taxonomy()["sanskrit"][number] for number in classes if number not in here]
     if absent:
         raise BadInput(f"subset '{name}' has no image of {', '.join(absent)}: add some, or choose subset 'all'")
-    if rows["class"].nunique() < 2:
+    if len(here) < 2:
         raise BadInput(f"subset '{name}' has images of one class only: a classifier needs two or more")
     return rows

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 # Of 64 bits of imagehash.phash. Copies that were scaled, recoded or marked seldom differ in more than a few, and other pictures
 # seldom in so few; between the two an encoder is asked, which sees content where the hash sees light and dark.
@@ -50,6 +48,9 @@ def _close(ours: pd.Series, theirs: pd.Series, within: bool) -> tuple[np.ndarray
 
 def twin_groups(rows: pd.DataFrame, twins: pd.DataFrame) -> np.ndarray:
     """Return a number for each row, (N,), that twins share, and twins of twins; twins : pairs within the study."""
+    from scipy.sparse import coo_array  # half a second, which most commands do without
+    from scipy.sparse.csgraph import connected_components
+
     place = pd.Series(np.arange(len(rows)), index=rows["path"])
     here = twins[twins["path_a"].isin(place.index) & twins["path_b"].isin(place.index)]
     ends = place[here["path_a"]].to_numpy(), place[here["path_b"]].to_numpy()

@@ -1,8 +1,14 @@
 """The audit of a data set: near-duplicates within and across the parts, labels in conflict, pictures at the margin."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
+from yogalib.dataset.images import open_image, text_share
 from yogalib.dataset.twins import have_twin
 from yogalib.facts.prompts import class_names
 from yogalib.results.metrics import wilson
@@ -43,10 +49,21 @@ def conflicts(twins: pd.DataFrame) -> pd.DataFrame:
     return table.set_axis(["picture", "labelled", "twin", "labelled_as", "kind", "bits"], axis=1)
 
 
+def with_text(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Return the rows with a column `text`: the share of each picture under lines of text (yogalib.dataset.images.text_share)."""
+
+    def one(path: str) -> float:
+        return text_share(open_image(folder / path))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        work = tqdm(pool.map(one, rows["path"]), total=len(rows), desc="text", unit="image", mininterval=10, delay=2)
+        return rows.assign(text=list(work))
+
+
 def margins(rows: pd.DataFrame, resolution: int) -> dict[str, pd.DataFrame]:
     """Return the pictures at the margin, those farthest out first, by what is odd about them.
 
-    rows : of an index. resolution : of the encoder; a picture below it has to be enlarged.
+    rows : of `with_text`. resolution : of the encoder; a picture below it has to be enlarged.
     """
     short, long = rows[["width", "height"]].min(axis=1), rows[["width", "height"]].max(axis=1)
     return {

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.images import open_image
+from yogalib.dataset.images import decode
 from yogalib.dataset.pixels import to_pixels
 from yogalib.facts.prompts import class_names
 from yogalib.models.costs import Costs, timed
@@ -29,7 +29,7 @@ def time_clip(
     """
 
     def read() -> np.ndarray:
-        return to_pixels(open_image(files[0]), encoder.resolution, fit)[None]
+        return to_pixels(decode(files[0].read_bytes()), encoder.resolution, fit)[None]
 
     one, many = (answerer(encoder, prompts, device) for _ in range(2))
     pictures = np.repeat(read(), batch, axis=0)

@@ -128,7 +128,7 @@ def finetune(
     fine_tuning, such as ``epochs=3``.
     """
     settings = FineTuning.model_validate({**dict(study.profile.fine_tuning), **changes})
-    train, test = study.split(study.subset(settings.subset), split_seed)
+    train, test = study.parts(settings.subset, split_seed)
     if on_validation:
         train, test = study.validation(train, split_seed)
     train = train if draw is None else draw_per_class(train, *draw)
@@ -161,14 +161,14 @@ def small(study, split_seed: int, pair: tuple[float, float] | None = None, **cha
 
 def linear(study, split_seed: int | None = None) -> Ask:
     """Ask for a linear model on the pixels of the same training part (yogalib.models.linear)."""
-    train, test = study.split(study.subset(study.profile.fine_tuning.subset), split_seed)
+    train, test = study.parts(study.profile.fine_tuning.subset, split_seed)
     return Ask("linear", study.source, test[ROW], train[ROW], note=_split_name(study, split_seed))
 
 
 def yolo(study, split_seed: int | None = None, kept: bool = False) -> Ask:
     """Ask for YOLOv8-cls on the same training part (section 5); its history is of the validation part, which chooses its epoch."""
     settings = study.profile.yolo
-    train, test = study.split(study.subset(study.profile.fine_tuning.subset), split_seed)
+    train, test = study.parts(study.profile.fine_tuning.subset, split_seed)
     learned, held = study.validation(train, split_seed)
     return Ask(
         "yolo",
