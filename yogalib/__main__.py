@@ -89,11 +89,17 @@ def _positive(text: str) -> int:
 
 def _predict(arguments) -> int:
     """Print the most probable poses of each picture. Exit code 2 when a picture could not be read."""
-    from yogalib.paths import Paths
-    from yogalib.runs.store import find_run
-    from yogalib.tools.predict import predict
+    from yogalib.paths import Paths, files_of
+    from yogalib.runs.progress import patience
 
-    answers, bad = predict(find_run(arguments.run, Paths.of("").runs), arguments.paths, arguments.top)
+    files = files_of(arguments.paths)  # before seconds are spent on torch
+    with patience(f"loading torch and run {arguments.run}"):
+        from yogalib.runs.store import find_run
+
+        run = find_run(arguments.run, Paths.of("").runs)
+        from yogalib.tools.predict import predict
+
+        answers, bad = predict(run, files, arguments.top)
     if arguments.json:
         print(json.dumps(answers, indent=2, ensure_ascii=False))
     else:
@@ -108,11 +114,17 @@ def _predict(arguments) -> int:
 
 def _evaluate(arguments) -> None:
     """Print accuracy, its interval and the accuracy per class."""
-    from yogalib.paths import Paths
-    from yogalib.runs.store import find_run
-    from yogalib.tools.predict import evaluate
+    from yogalib.paths import Paths, files_of
+    from yogalib.runs.progress import patience
 
-    result, notes = evaluate(find_run(arguments.run, Paths.of("").runs), arguments.folder)
+    files_of([arguments.folder])  # is something there? before seconds are spent on torch
+    with patience(f"loading torch and run {arguments.run}"):
+        from yogalib.runs.store import find_run
+
+        run = find_run(arguments.run, Paths.of("").runs)
+        from yogalib.tools.predict import evaluate
+
+        result, notes = evaluate(run, arguments.folder)
     for note in notes:
         print(f"yogalib: {note}", file=sys.stderr)
     if arguments.json:
@@ -172,17 +184,25 @@ def _pretrain(arguments) -> None:
 
 def _plan(arguments) -> None:
     """Print the runs of each notebook with pictures, time, memory and disk; nothing is trained."""
-    from yogalib.runs.plan import describe
-    from yogalib.study import Study
+    from yogalib.runs.progress import patience
 
-    print("\n".join(describe(Study.open(arguments.profile, planned=True))))
+    with patience(f"planning the runs of profile {arguments.profile}"):
+        from yogalib.runs.plan import describe
+        from yogalib.study import Study
+
+        lines = describe(Study.open(arguments.profile, planned=True))
+    print("\n".join(lines))
 
 
 def _doctor(arguments) -> None:
     """Say what machine this is and, for each profile, whether it can run here; if not, what is missing and what mends it."""
-    from yogalib.tools.doctor import examine
+    from yogalib.runs.progress import patience
 
-    print("\n".join(examine()))
+    with patience("looking at this machine and at each profile"):
+        from yogalib.tools.doctor import examine
+
+        lines = examine()
+    print("\n".join(lines))
 
 
 def _bench(arguments) -> None:

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from yogalib.errors import BadInput
+
 _CHECKOUT = Path(__file__).resolve().parents[1]
 # A checkout keeps its outputs beside the code; an installed package keeps them where it is used.
 ROOT = _CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()
@@ -44,6 +46,22 @@ class Paths:
             build=reports / ".build" / profile,
             weights=from_environment("WEIGHTS_DIR", data / "weights"),
         )
+
+
+def files_of(paths: list[Path]) -> list[Path]:
+    """Return the files themselves and all visible files under the folders, sorted within each folder.
+
+    Raises BadInput for a path that is not there, or when nothing is left.
+    """
+    files = []
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{path} is not there: give pictures or folders of pictures")
+        inside = path.rglob("*") if path.is_dir() else [path]
+        files += sorted(file for file in inside if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise BadInput(f"no file in {', '.join(map(str, paths))}")
+    return files
 
 
 def _own() -> str:

@@ -7,8 +7,11 @@ import torch
 
 from yogalib.__main__ import main
 from yogalib.errors import BadInput
+from yogalib.models import counting
 from yogalib.models.costs import encoder_costs, papers_pace, training_memory, yolo_costs
-from yogalib.models.encoders import OPENAI
+from yogalib.models.device import Device
+from yogalib.models.encoders import MINI, OPENAI
+from yogalib.profile import read_profile
 from yogalib.runs.plan import add_costs, planned_runs
 from yogalib.runs.questions import asked_by
 from yogalib.study import Study
@@ -34,7 +37,8 @@ def test_paper_profile_plans_the_papers_protocol_without_weights_or_data(paper_r
     assert 13.8 * 0.6 < minutes < 13.8 * 1.1
 
 
-def test_plan_says_it_all_in_one_page_and_touches_nothing(folders, capsys):
+def test_plan_says_it_all_in_one_page_and_leaves_its_pace_alone(folders, capsys, monkeypatch):
+    monkeypatch.setattr(counting, "pace", lambda *_: 1e12)
     assert main(["plan", "paper"]) == 0
     told = capsys.readouterr().out
     assert re.match(r"paper: \d+ runs on 19,127 images", told)
@@ -42,7 +46,7 @@ def test_plan_says_it_all_in_one_page_and_touches_nothing(folders, capsys):
         name in told
         for name in ("02_zero_shot", "07_yolo_benchmark", "memory", "disk", "ViT-L/14@336px", "yolov8x-cls.pt")
     )
-    assert not list(folders.iterdir())
+    assert [file.name for file in folders.rglob("*")] == ["data", "pace.json"]
 
 
 def test_shapes_of_published_encoders_are_the_published_ones():
@@ -57,6 +61,22 @@ def test_shapes_of_published_encoders_are_the_published_ones():
     assert {name: encoder_costs(name).weights for name in known} == known
     # 4.4 billion multiplications of the image tower (Radford et al. 2021)
     assert encoder_costs("ViT-B/32").picture == pytest.approx(2 * 4.4e9, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "name", [*MINI, "ViT-B/32", *(pytest.param(name, marks=pytest.mark.slow) for name in OPENAI if name != "ViT-B/32")]
+)
+def test_table_of_costs_holds_what_torch_counts(name):
+    held, counted = encoder_costs(name), counting.counted_costs(name)
+    assert (held.weights, held.picture, held.prompt) == (counted.weights, counted.picture, counted.prompt)
+    # what is kept for the way back is for each version of torch to choose
+    assert held.picture_kept == pytest.approx(counted.picture_kept, rel=0.1)
+    assert held.prompt_kept == pytest.approx(counted.prompt_kept, rel=0.1)
+
+
+def test_pace_is_that_of_a_training_step():
+    tuning = read_profile("mini").fine_tuning
+    assert 1e7 < counting.pace(tuning.model_copy(update={"batch": 4}), Device(torch.device("cpu"), bf16=False)) < 1e14
 
 
 def test_costs_of_a_file_or_of_yolo():

@@ -32,7 +32,8 @@ def class_names(classes: np.ndarray, kind: str = "sanskrit") -> list[str]:
     """
     if kind == "number":
         return [str(number) for number in classes]
-    return load_taxonomy().set_index("class").loc[classes, kind].tolist()
+    names = load_taxonomy()[kind].tolist()  # in the order of the numbers
+    return [names[number] for number in classes]
 
 
 def class_prompts(

@@ -3,12 +3,14 @@
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from yogalib.errors import BadInput
+
+LARGE = 20_000_000  # weights of an image tower: ViT-B/32 has 88 million, CLIP-mini-RN 1.4
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,27 @@ class Device:
         return "bf16" if self.bf16 else "fp32"
 
     def autocast(self):
-        """Return the context in which models run: bf16 over fp32 weights on a GPU, plain fp32 elsewhere."""
+        """Return the context in which models run: bf16 over fp32 weights, or plain fp32."""
         return torch.autocast(self.torch.type, dtype=torch.bfloat16, enabled=self.bf16)
 
     def graphed(self, step: Callable) -> Callable:
         """Return `step`, a function of tensors on the device, as a CUDA graph on a GPU and as it is elsewhere."""
         return Graphed(step) if self.torch.type == "cuda" else step
+
+    def for_answers(self, encoder) -> "Device":
+        """Return the device with the precision that is fastest for an encoder's answers, which no stored run holds.
+
+        That is bf16 on a CPU that multiplies in it, for a large image tower, whose weights take longer to fetch than to use; there
+        it takes half the time (`make bench`). A small tower is slower for the casting. Stored runs keep the precision that names them.
+        """
+        large = sum(weights.numel() for weights in encoder.model.visual.parameters()) > LARGE
+        return replace(self, bf16=self.bf16 or (self.torch.type == "cpu" and large and has_bf16()))
+
+
+def has_bf16() -> bool:
+    """Return whether this CPU multiplies in bf16 (AVX512-BF16 or AMX); others only pretend to, at a loss."""
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in asked)
 
 
 class Graphed:

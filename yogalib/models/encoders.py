@@ -101,6 +101,11 @@ def tokenise(prompts: list[str], context_length: int):
     return tokens[:, : int(tokens.argmax(dim=1).max()) + 1]  # a prompt's last token has the highest number
 
 
+def resolution_of(name: str) -> int | None:
+    """Return the side of an encoder's square input, in pixels; None for a checkpoint of one's own, which has to be opened for it."""
+    return SHAPES.get(name.removesuffix(RANDOM), {}).get("image_resolution")
+
+
 def weights_file(name: str, weights: Path) -> Path | None:
     """Return the file that holds the encoder's weights; None for CLIP-mini with random ones.
 

@@ -57,6 +57,28 @@ def _joules() -> float | None:
         return None
 
 
+def processor_name() -> str:
+    """Return what the processor calls itself."""
+    with suppress(OSError):  # Linux
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def gpu_name() -> str | None:
+    """Return the name of the first GPU that its driver shows to this process, without loading torch; None without one."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return None
+    try:
+        import pynvml  # not there on every machine
+
+        pynvml.nvmlInit()
+        return pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(0))
+    except Exception:  # noqa: BLE001 - as in _joules
+        return None
+
+
 def machine() -> dict:
     """Return where the numbers are made: processor, cores, threads, GPU, versions."""
     import torch  # seconds

@@ -1,4 +1,4 @@
-"""What `make reproduce` says of its runs while it makes them: plain lines, which read as well in a log as on a terminal."""
+"""What is said to whoever waits, such as for the runs of `make reproduce`: plain lines, which read as well in a log as on a terminal."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Timer
 from time import perf_counter
 
 PLAN = "YOGALIB_PLAN"  # for the kernel of a notebook that make runs: how much work each run is that it will ask for
@@ -39,6 +40,18 @@ class Progress:
         if not self.worked or place >= len(self.planned):
             return ""
         return f"; about {duration(self.seconds / self.worked * sum(self.planned[place:]))} left"
+
+
+@contextmanager
+def patience(what: str, seconds: float = 1.0) -> Iterator[None]:
+    """Say what is being done if it takes longer than a second: nobody should wait and wonder."""
+    timer = Timer(seconds, _say, [f"{what} ..."])
+    timer.daemon = True  # an error ends the program at once
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _say(line: str) -> None:

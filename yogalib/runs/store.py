@@ -22,7 +22,7 @@ from yogalib.paths import Paths, partial_folder, write_whole
 from yogalib.profile import Machine
 from yogalib.runs.progress import Progress
 
-CODE = 4  # part of every run's hash: raise it when training or evaluation changes what a run would hold
+CODE = 5  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from yogalib.dataset.images import open_image
+from yogalib.dataset.images import open_image, text_share
 from yogalib.dataset.lists import PICKED
 from yogalib.dataset.subsets import read_list
 from yogalib.dataset.twins import find_twins
@@ -86,13 +86,14 @@ def measure(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
     def one(path: str) -> dict[str, float]:
         image = open_image(folder / path)
         scale = SIDE / min(image.size)
-        return content_scores(np.asarray(image.resize([max(SIDE, round(scale * side)) for side in image.size])))
+        small = image.resize([max(SIDE, round(scale * side)) for side in image.size])
+        return {"text": text_share(image)} | content_scores(np.asarray(small))
 
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         work = tqdm(pool.map(one, rows["path"]), total=len(rows), desc="measure", unit="image", mininterval=10, delay=2)
         scores = pd.DataFrame(list(work), index=rows.index)
-    scores["side"], scores["text"] = rows[["width", "height"]].min(axis=1), rows["text"]
+    scores["side"] = rows[["width", "height"]].min(axis=1)
     twins = find_twins(rows, None, lambda ours, others: np.zeros(len(ours)))  # the sure ones will do
     scores["twin"] = rows["path"].isin(twins["path_b"]).astype(int)
     return scores[list(SCORES)]

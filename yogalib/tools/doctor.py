@@ -7,6 +7,7 @@ import shutil
 
 from yogalib.errors import BadInput
 from yogalib.models.encoders import OPENAI, weights_file
+from yogalib.models.meter import gpu_name
 from yogalib.models.published import weights_of
 from yogalib.profile import profile_names, read_profile
 from yogalib.study import Study
@@ -52,12 +53,9 @@ def check_weights(study: Study) -> None:
 
 def examine() -> list[str]:
     """Return the doctor's lines: the machine, then one verdict per profile."""
-    import torch  # seconds
-
     free = shutil.disk_usage(".").free / 2**30
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     lines = [
-        f"machine    Python {platform.python_version()}, {os.cpu_count()} cores, {_memory():.0f} GiB, {gpu}, {free:.0f} GiB disk free"
+        f"machine    Python {platform.python_version()}, {os.cpu_count()} cores, {_memory():.0f} GiB, {_gpu()}, {free:.0f} GiB disk free"
     ]
     missing = [
         name
@@ -82,6 +80,15 @@ def _data_for(profile: str) -> str:
         return (" DATA=..." if "DATA" in os.environ else "") + f" ({len(study.subset('all'))} images)"
     check_weights(Study.open(profile))  # nothing else can be missing; drawing the pictures is not a doctor's task
     return f" ({synthetic.images} images, drawn by itself)"
+
+
+def _gpu() -> str:
+    name = gpu_name()
+    if name is None:
+        return "no GPU"
+    import torch  # seconds; worth them only where there is a GPU that it may not be able to use
+
+    return name if torch.cuda.is_available() else f"{name} (torch can't use it: look at its driver)"
 
 
 def _memory() -> float:

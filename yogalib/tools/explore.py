@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from yogalib.dataset.images import FORMATS, open_image
+from yogalib.dataset.images import FORMATS, decode
 from yogalib.dataset.index import data_hash
 from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
@@ -52,10 +51,15 @@ class Explorer:
         return cls(study, found, tuned_encoder(found), train, test)
 
     @cached_property
+    def device(self):
+        """Where the encoder answers (yogalib.models.device.Device)."""
+        return self.study.device.for_answers(self.encoder)
+
+    @cached_property
     def features(self) -> np.ndarray:
         """Unit features of the training pictures, (N, D)."""
         pixels = self.study.source.pixels(self.train, self.encoder.resolution)
-        return encode_images(self.encoder, pixels, self.study.device).cpu().numpy()
+        return encode_images(self.encoder, pixels, self.device).cpu().numpy()
 
     def pictures(self) -> list[tuple[str, Path]]:
         """Return one test picture of each pose: its label and its file."""
@@ -68,7 +72,7 @@ class Explorer:
     def read(self, picture: Path | bytes) -> np.ndarray:
         """Return a picture, a file or its content, as the encoder sees it: uint8 (R, R, 3). Raises BadInput when it is none."""
         try:
-            image = open_image(BytesIO(picture) if isinstance(picture, bytes) else picture)
+            image = decode(picture if isinstance(picture, bytes) else picture.read_bytes())
         except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on bad bytes
             raise BadInput(
                 f"not readable as a picture ({type(error).__name__}): choose a file of the kind {', '.join(FORMATS)}"
@@ -78,7 +82,7 @@ class Explorer:
     def probabilities(self, pixels: np.ndarray, prompts: list | None = None) -> np.ndarray:
         """Return the probability of each of the run's classes, (C,), for its own prompts or others, one per class."""
         prompts = prompts or self.run.config["prompts"]
-        return classify(self.encoder, pixels[None], prompts, self.study.device)[0][0]
+        return classify(self.encoder, pixels[None], prompts, self.device)[0][0]
 
     def best(self, pixels: np.ndarray, top: int = 5) -> pd.DataFrame:
         """Return the most probable poses. Columns: pose (Sanskrit and English), probability."""
@@ -97,7 +101,7 @@ class Explorer:
 
     def nearest(self, pixels: np.ndarray, count: int = 8) -> pd.DataFrame:
         """Return the training rows most like the picture, with the column cosine: that of the tuned encoder's image features."""
-        feature = encode_images(self.encoder, pixels[None], self.study.device).cpu().numpy()[0]
+        feature = encode_images(self.encoder, pixels[None], self.device).cpu().numpy()[0]
         cosine = self.features @ feature
         places = np.argsort(-cosine, kind="stable")[:count]
         return self.train.iloc[places].assign(cosine=cosine[places])

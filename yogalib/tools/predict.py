@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.images import open_image
+from yogalib.dataset.images import decode
 from yogalib.dataset.index import build_index, describe_dropped
 from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
@@ -19,43 +19,27 @@ from yogalib.runs.store import Run
 CHUNK = 512  # pictures decoded at a time: a folder of any size fits in memory
 
 
-def files_of(paths: list[Path]) -> list[Path]:
-    """Return the files themselves and all visible files under the folders, sorted within each folder.
-
-    Raises BadInput for a path that is not there, or when nothing is left.
-    """
-    files = []
-    for path in paths:
-        if not path.exists():
-            raise BadInput(f"{path} is not there: give pictures or folders of pictures")
-        inside = path.rglob("*") if path.is_dir() else [path]
-        files += sorted(file for file in inside if file.is_file() and not file.name.startswith("."))
-    if not files:
-        raise BadInput(f"no file in {', '.join(map(str, paths))}")
-    return files
-
-
 def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path], list[str]]:
     """Return probabilities (N, C) of the files that decode, those files, and one line for each file that does not."""
-    config, cpu_or_gpu = run.config, pick_device("auto", "auto", run.cost["threads"])
-    encoder = tuned_encoder(run)
+    config, encoder = run.config, tuned_encoder(run)
+    device = pick_device("auto", "auto", run.cost["threads"]).for_answers(encoder)
     answers, good, bad = [], [], []
     for start in range(0, len(files), CHUNK):
         pixels = []
         for file in files[start : start + CHUNK]:
             try:
-                pixels.append(to_pixels(open_image(file), encoder.resolution, config["fit"]))
+                pixels.append(to_pixels(decode(file.read_bytes()), encoder.resolution, config["fit"]))
                 good.append(file)
             except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on bad bytes
                 bad.append(f"{file}: not readable as a picture ({type(error).__name__})")
         if pixels:
-            answers.append(classify(encoder, np.stack(pixels), config["prompts"], cpu_or_gpu)[0])
+            answers.append(classify(encoder, np.stack(pixels), config["prompts"], device)[0])
     return np.concatenate(answers) if answers else np.empty((0, len(run.classes))), good, bad
 
 
-def predict(run: Run, paths: list[Path], top: int) -> tuple[list[dict], list[str]]:
+def predict(run: Run, files: list[Path], top: int) -> tuple[list[dict], list[str]]:
     """Return for each readable picture its `top` most probable poses, and one line for each unreadable one."""
-    probabilities, good, bad = probabilities_of(run, files_of(paths))
+    probabilities, good, bad = probabilities_of(run, files)
     poses = load_taxonomy().set_index("class").loc[run.classes, ["folder", "sanskrit", "english"]].to_dict("records")
     answers = []
     for file, row in zip(good, probabilities, strict=True):
