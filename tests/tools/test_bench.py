@@ -9,8 +9,10 @@ import torch
 from yogalib.__main__ import main
 from yogalib.models.device import Device
 from yogalib.models.finetune import batch_loss
+from yogalib.tools.bench import commands, training
 from yogalib.tools.bench import main as benchmark
-from yogalib.tools.bench.main import PEER, Bench, Sizes, open_clip_step, tuning_rows
+from yogalib.tools.bench.setting import PEER, Bench, Sizes
+from yogalib.tools.bench.training import open_clip_step, tuning_rows
 from yogalib.tools.bench.turns import Row, peak, table, take_turns
 
 CPU = Device(torch.device("cpu"), bf16=False)
@@ -40,7 +42,7 @@ def test_peak_is_what_memory_grows_by():
 
 
 def test_scaled_rows_say_so_and_count_one_decoding_for_all_splits(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "take_turns", lambda paths, *_, **__: {path: [1.0] for path in paths})
+    monkeypatch.setattr(training, "take_turns", lambda paths, *_, **__: {path: [1.0] for path in paths})
     one, all_splits = tuning_rows(Bench.open(CPU, TINY, tmp_path))
     whole = 15_301 / 8 * 5
     assert one.values["naive"] == pytest.approx([whole])
@@ -72,9 +74,13 @@ def test_open_clips_step_does_the_same_work_as_the_others(tmp_path, monkeypatch)
 def test_make_bench_prints_every_row_and_keeps_it_when_asked(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(benchmark.SIZES, torch.empty(0).device.type, TINY)
     monkeypatch.setattr(benchmark, "pick_device", lambda *_: CPU)
+    monkeypatch.setattr(commands, "COMMANDS", {"help": ["--help"]})
     assert main(["bench", "--save", str(tmp_path / "kept")]) == 0
     told = capsys.readouterr().out
-    for what in ("decoded", "later epochs", "step, batch 6", "78 splits", "paper's definition", "prompts cached"):
+    for what in (
+        *("decoded", "later epochs", "index and cache", "step, batch 6", "78 splits", "paper's definition"),
+        *("prompts cached", "image tower", "help, processor's time"),
+    ):
         assert what in told
     (file,) = (tmp_path / "kept").glob("*.json")
     kept = json.loads(file.read_text(encoding="utf-8"))

@@ -5,10 +5,13 @@ whole context; all is fp32; the loss is read after each step for the progress ba
 every picture. (openai/CLIP issue 83 is the source of most of them.)
 """
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
+from scipy.fftpack import dct
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
@@ -55,6 +58,17 @@ def naive_epoch(model: nn.Module, optimiser: torch.optim.Optimizer, loader: Data
     model.train()
     device = next(model.parameters()).device
     return [naive_step(model, optimiser, images.to(device), captions.to(device)) for images, captions in loader]
+
+
+def naive_index(files: list[Path], side: int) -> list[Tensor]:
+    """Describe each file by its sha256 and perceptual hash (as imagehash makes it), then open it again for the network's pixels."""
+    for file in files:
+        hashlib.sha256(file.read_bytes()).hexdigest()
+        small = np.asarray(Image.open(file).convert("RGB").convert("L").resize((32, 32), Image.Resampling.LANCZOS))
+        low = dct(dct(small, axis=0), axis=1)[:8, :8]
+        low > np.median(low)  # noqa: B015 - the hash, which nobody wants here
+    preprocess = import_clip().clip._transform(side)
+    return [preprocess(Image.open(file)) for file in files]
 
 
 @torch.no_grad()

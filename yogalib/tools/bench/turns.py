@@ -3,12 +3,10 @@
 import gc
 import json
 import os
-import platform
 import re
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -100,17 +98,6 @@ def _cell(values: list[float] | None, unit: str) -> str:
         values, middle = [factor * value for value in values], factor * middle
     spread = f" ({min(values):.3g}-{max(values):.3g})" if len(values) > 1 else ""
     return f"{middle:.3g}{spread} {unit}"
-
-
-def processor_name() -> str:
-    """Return the GPU's name, or the processor's."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    with suppress(OSError):  # Linux
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def keep(rows: list[Row], processor: str, folder: Path) -> Path:
