@@ -74,9 +74,19 @@ def load_poses(path: Path = POSES_FILE) -> dict[str, Pose]:
     return {folder: _read_pose(folder, entry) for folder, entry in entries.items()}
 
 
-def sample_angles(pose: Pose, rng: np.random.Generator, n: int, jitter: float = 4.0) -> Postures:
-    """Draw n bodies in a pose: any variant, either side first, each angle off by a normal error of `jitter` degrees."""
-    drawn = pose.postures.take(rng.integers(len(pose.names), size=n))
+def sample_angles(
+    pose: Pose, rng: np.random.Generator, n: int, jitter: float = 4.0, plain: float | None = None
+) -> Postures:
+    """Draw n bodies in a pose: any variant, either side first, each angle off by a normal error of `jitter` degrees.
+
+    plain : share of the plain variant, the others alike; None makes all variants alike.
+    """
+    variants = len(pose.names)
+    if plain is None or variants == 1:
+        rows = rng.integers(variants, size=n)
+    else:
+        rows = np.where(rng.random(n) < plain, 0, rng.integers(1, variants, size=n))
+    drawn = pose.postures.take(rows)
     return _mirror_half(with_angles(drawn, drawn.angles + jitter * rng.standard_normal(drawn.angles.shape)), rng)
 
 
