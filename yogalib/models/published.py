@@ -1,10 +1,13 @@
-"""Published weights, OpenAI's encoders and ultralytics' YOLO: where they are, how they are fetched, and what they are held against."""
+"""Published weights, OpenAI's encoders, ultralytics' YOLO and MediaPipe's BlazePose: where they are, how they are fetched, and what they are held against."""
 
 import shutil
+import subprocess
+import sys
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from yogalib.errors import BadInput
 from yogalib.models.checkpoints import converted, import_clip, open_archive, read_weights, sha256_of, write_converted
@@ -22,6 +25,14 @@ YOLO = {
     "yolov8l-cls.pt": None,
     "yolov8x-cls.pt": "78eee110c8dddafcd5b0b7742eba9a351f117a2f67944c86019bd53138f00954",
 }
+# Detector and full landmark model (Apache-2.0) lie in a wheel that any package index has. It is unpacked and never installed: it
+# pins an old numpy, and there is none for a newer Python, so that of one system and Python is taken everywhere.
+MEDIAPIPE = "mediapipe==0.10.21"
+WHEEL = {"--python-version": "3.12", "--platform": "manylinux_2_28_x86_64", "--only-binary": ":all:"}
+BLAZEPOSE = {
+    "pose_detection.tflite": "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+    "pose_landmark_full.tflite": "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+}
 CLIP_CACHE = Path("~/.cache/clip")  # where clip.load keeps OpenAI's archives
 
 
@@ -35,12 +46,14 @@ class Published:
 
 
 def published(name: str) -> Published:
-    """Return where weights are published: an encoder by clip's own table, or YOLO. Raises BadInput for another name."""
+    """Return where weights are published: an encoder by clip's own table, YOLO or BlazePose. Raises BadInput for another name."""
+    if name == "blazepose":
+        return Published(MEDIAPIPE, "the package index", None)
     if name in YOLO:
         return Published(name, f"{YOLO_RELEASE}/{name}", YOLO[name])
     urls = import_clip().clip._MODELS
     if name not in urls:
-        raise BadInput(f"no weights named '{name}' are published: choose {', '.join([*urls, *YOLO])}")
+        raise BadInput(f"no weights named '{name}' are published: choose {', '.join([*urls, *YOLO, 'blazepose'])}")
     return Published(archive_name(name), urls[name], urls[name].split("/")[-2])
 
 
@@ -77,7 +90,8 @@ def bring_weights(name: str, weights: Path, source: Path | None = None) -> Path:
 
     OpenAI's archives are opened here, once, and kept as safetensors; what was downloaded is deleted then, what the user has never.
 
-    source : for machines without internet, a folder with the file under its published name, or as another machine keeps it.
+    source : for machines without internet, a folder with the file under its published name, or as another machine keeps it. The
+    two files of BlazePose lie in a folder of their own, which is returned.
 
     Raises BadInput for a name that nobody publishes, and when the file can't be had or is not the published one.
     """
@@ -85,6 +99,8 @@ def bring_weights(name: str, weights: Path, source: Path | None = None) -> Path:
     if source is not None and not source.is_dir():
         raise BadInput(f"{source} is no folder: give the one that holds {known.file}")
     try:
+        if name == "blazepose":
+            return bring_blazepose(weights, source)
         return (_bring_yolo if name in YOLO else _bring_encoder)(known, weights, source)
     except OSError as error:
         raise BadInput(
@@ -102,6 +118,70 @@ def _bring_yolo(known: Published, weights: Path, source: Path | None) -> Path:
         write_whole(file, lambda path: shutil.copyfile(given, path))
     _check_yolo(file)
     return file
+
+
+def bring_blazepose(weights: Path, source: Path | None = None) -> Path:
+    """Return the folder of BlazePose's two files, put there first where they are not. Raises BadInput as `bring_weights` does.
+
+    source : a folder that holds the two files, or mediapipe's wheel.
+    """
+    folder = weights / "blazepose"
+    if not all((folder / name).is_file() for name in BLAZEPOSE):
+        with TemporaryDirectory() as passing:
+            places = [source or _unpacked_wheel(Path(passing))]
+            places += [_unpack(wheel, Path(passing)) for wheel in places[0].glob("mediapipe-*.whl")]
+            for name, sha256 in BLAZEPOSE.items():
+                given = next((place / name for place in reversed(places) if (place / name).is_file()), None)
+                if given is None:
+                    raise BadInput(f"{places[0]} holds no {name} and no wheel of {MEDIAPIPE}")
+                _check(given, sha256)
+                write_whole(folder / name, lambda path, given=given: shutil.copyfile(given, path))
+    for name, sha256 in BLAZEPOSE.items():
+        _check(folder / name, sha256)
+    return folder
+
+
+def _unpacked_wheel(passing: Path) -> Path:
+    """Fetch mediapipe's wheel through whatever package index pip or uv has, and return the folder of its networks."""
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}") or shutil.which("uv") or "uv"
+    options = [word for pair in WHEEL.items() for word in pair]
+    ways = (
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *options, "--dest", str(passing), MEDIAPIPE],
+        # uv has no download: into a passing folder it unpacks as it would install
+        [uv, "pip", "install", "--quiet", "--no-deps", "--python-version", "3.12", "--python-platform", "x86_64-manylinux_2_28",
+         "--target", str(passing), MEDIAPIPE],
+    )  # fmt: skip
+    told = ""
+    for way in ways:
+        try:
+            done = subprocess.run(way, capture_output=True, text=True, timeout=600, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            told = f"{type(error).__name__}: {error}"
+            continue
+        if done.returncode == 0:
+            for wheel in passing.glob("*.whl"):
+                _unpack(wheel, passing)
+            for file in passing.rglob("*.tflite"):
+                if file.name in BLAZEPOSE and file.parent != passing:
+                    file.rename(passing / file.name)
+            return passing
+        told = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "")
+    raise BadInput(
+        f"could not fetch {MEDIAPIPE}, whose wheel holds BlazePose, from the package index ({told.strip()[:200]}): fetch the wheel where it "
+        "can be had, and give its folder: python -m yogalib weights blazepose --from FOLDER"
+    )
+
+
+def _unpack(wheel: Path, folder: Path) -> Path:
+    """Take BlazePose's files, and nothing else, out of a wheel; return the folder."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for entry in archive.infolist():
+                if (name := entry.filename.rpartition("/")[2]) in BLAZEPOSE:
+                    (folder / name).write_bytes(archive.read(entry))
+    except zipfile.BadZipFile:
+        raise BadInput(f"{wheel} is no wheel, or cut short: fetch it again") from None
+    return folder
 
 
 def _bring_encoder(known: Published, weights: Path, source: Path | None) -> Path:
