@@ -44,8 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command(_evaluate, "judge a run on a folder with one sub-folder per pose")
     evaluate.add_argument("folder", type=Path)
     for added in (predict, evaluate):
-        added.add_argument("--run", default="last", help="a run's folder, its name under runs/, or 'last' (default)")
+        added.add_argument(
+            "--run", default="last", help="a run's folder or its name under runs/: last (default), written"
+        )
         added.add_argument("--json", action="store_true", help="print JSON")
+    written = command(_written, "learn the poses as they are written, from no photograph")
+    written.add_argument(
+        "--poses", type=Path, metavar="FILE", help="poses of your own, beside the 82 or in their places"
+    )
     synthesize = command(_synthesize, "draw a folder that looks like a downloaded Yoga-82")
     synthesize.add_argument("--out", type=Path, required=True, help="a folder that is not there yet")
     synthesize.add_argument("--images", type=_positive, default=3000, help="about how many pictures (3000)")
@@ -69,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = command(_bench, "compare our speed with the naive loop's")
     bench.add_argument("--save", type=Path, metavar="FOLDER", help="keep the table there as JSON and CSV")
     weights = command(_weights, "fetch published weights")
-    weights.add_argument("names", nargs="+", metavar="NAME", help="such as ViT-B/32, RN50 or yolov8x-cls.pt")
+    weights.add_argument("names", nargs="+", metavar="NAME", help="such as ViT-B/32, RN50, yolov8x-cls.pt or blazepose")
     weights.add_argument("--from", dest="source", type=Path, metavar="FOLDER", help="take the files there, no internet")
     command(_prepare, "check a profile and index its data, before any notebook").add_argument("profile")
     command(_runs, "make every run that the notebooks will ask for, by EXECUTOR").add_argument("profile")
@@ -88,7 +94,7 @@ def _positive(text: str) -> int:
 
 
 def _predict(arguments) -> int:
-    """Print the most probable poses of each picture. Exit code 2 when a picture could not be read."""
+    """Print the most probable poses of each picture. Exit code 2 when one could not be read or shows nobody."""
     from yogalib.paths import Paths, files_of
     from yogalib.runs.progress import patience
 
@@ -136,6 +142,23 @@ def _evaluate(arguments) -> None:
     print(f"n = {result['n']}")
     for name, row in sorted(result["per_class"].items(), key=lambda item: item[1]["top1"]):
         print(f"  {row['top1']:6.1%} of {row['n']:4}  {name}")
+
+
+def _written(arguments) -> None:
+    """Learn the poses as yogalib/synthetic/poses.yaml writes them, and yours, in about a minute; runs/written then names the run."""
+    from yogalib.paths import Paths
+    from yogalib.runs.asks import written
+
+    paths = Paths.of("")
+    ask = written(paths, arguments.poses)  # before seconds are spent on torch
+    from yogalib.profile import Machine
+    from yogalib.runs.progress import Progress
+    from yogalib.runs.store import Workshop
+
+    workshop = Workshop(paths, Machine(device="cpu", threads=1), "fp32", Progress([ask.work]))
+    run = workshop.run(ask)
+    judged = f"{run.hits.mean():.1%} of {len(run.hits)} other drawn bodies named right"
+    print(f"{run.folder}: {len(run.classes)} poses learnt, {judged}; now: predict PICTURE --run written")
 
 
 def _synthesize(arguments) -> None:
@@ -213,7 +236,7 @@ def _bench(arguments) -> None:
 
 
 def _weights(arguments) -> None:
-    """Fetch published encoders and YOLO's weights into WEIGHTS_DIR, sha256 checked; a download that stopped goes on."""
+    """Fetch published encoders, YOLO's and BlazePose's weights into WEIGHTS_DIR, sha256 checked; a download that stopped goes on."""
     from yogalib.models.published import bring_weights, published
     from yogalib.paths import Paths
 

@@ -154,6 +154,15 @@ class Yolo(_Strict):
     seed: int
 
 
+class Written(_Strict):
+    """Beyond the paper: a network that learns the poses as they are written, from no photograph (yogalib.models.written)."""
+
+    bodies: Count = 300  # of each pose, drawn anew in each epoch
+    epochs: Count = 6
+    seed: int = 0
+    added: list[str] = []  # poses beyond the 82, in the order of their numbers
+
+
 class ValidationSet(_Strict):
     """Section 5: pictures from elsewhere, on which both models are judged; with neither, the test part stands in."""
 

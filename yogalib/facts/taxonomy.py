@@ -60,6 +60,26 @@ def load_taxonomy() -> pd.DataFrame:
     return _read().copy()
 
 
+def pose_names(added: list[str]) -> pd.DataFrame:
+    """Return folder, sanskrit and english name of each pose, by class number: the 82, then those `added` by their folders' names.
+
+    A name such as Star_Pose_or_Utthita_Tadasana is English before "or" and Sanskrit behind it, as Yoga-82 has it; any other is both.
+    """
+    plain = [re.sub(r"[_ ]+", " ", name).strip() for name in added]
+    rows = [
+        (number, name, words.rpartition(" or ")[2], re.sub(" [Pp]ose$", "", words.partition(" or ")[0]))
+        for number, (name, words) in enumerate(zip(added, plain, strict=True), len(_read()))
+    ]
+    columns = ["class", "folder", "sanskrit", "english"]
+    return pd.concat([_read()[columns], pd.DataFrame(rows, columns=columns)]).set_index("class")
+
+
+def class_among(name: str, poses: pd.DataFrame) -> int:
+    """Return the number of the pose that a folder's name means, of poses as `pose_names` has them; -1 when it means none."""
+    names = poses.map(_key).eq(_key(name)) & (_key(name) != "")
+    return int(next(iter(poses.index[names.any(axis=1)]), -1))
+
+
 def superclass_names(level: int) -> list[str]:
     """Return the names of the superclasses of level 1 (6) or 2 (20), by official number (section 3.1).
 

@@ -1,10 +1,22 @@
 """A model that a run kept, at work on other images (paper, section 5: both models on pictures from elsewhere)."""
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 from safetensors.torch import load_file
+from tqdm import tqdm
 
+from yogalib.dataset.images import decode
+from yogalib.dataset.pixels import to_pixels
+from yogalib.models.blazepose import landmarks_of
+from yogalib.models.device import pick_device
 from yogalib.models.encoders import Encoder, build_clip
 from yogalib.models.resident import images_of
+from yogalib.models.skeleton import joints_of, predict
+from yogalib.models.written import kept_network
 from yogalib.models.yolo import KEPT, ask_yolo
 from yogalib.models.zero_shot import classify
 
@@ -15,13 +27,41 @@ def tuned_encoder(run) -> Encoder:
     return Encoder(run.config["encoder"], build_clip(load_file(weights), weights), run.config["weights"])
 
 
+def at_work(
+    run, weights: Path, cache: Path
+) -> tuple[Callable[[bytes], np.ndarray], Callable[[list[np.ndarray]], np.ndarray]]:
+    """Return how a kept model takes a picture's file, in any thread, and what it then answers to N pictures.
+
+    The answer is probabilities (N, C); NaN for a picture in which a model that looks for a body finds none.
+    """
+    device = pick_device("auto", "auto", run.cost["threads"])
+    if run.config["kind"] == "written":
+        network = kept_network(run)
+        return (
+            lambda content: landmarks_of(content, weights, cache),
+            lambda found: predict([network], *joints_of(np.stack(found))),
+        )
+    config, encoder = run.config, tuned_encoder(run)
+    device = device.for_answers(encoder)
+    return (
+        lambda content: to_pixels(decode(content), encoder.resolution, config["fit"]),
+        lambda pixels: classify(encoder, np.stack(pixels), config["prompts"], device)[0],
+    )
+
+
 def answer(ask, at, folder) -> tuple[np.ndarray, ...]:
     """Answer a run of this kind (yogalib.runs.asks): the model of the run `ask.of`, which is made first where it is not there."""
-    run = at.run(ask.of)
+    run, source = at.run(ask.of), ask.source
+    files = [source.folder / path for path in ask.test["path"]]
     if ask.of.kind == "yolo":
-        files = [ask.source.folder / path for path in ask.test["path"]]
         resolution = ask.of.settings.resolution
         return (ask_yolo("answer", run.folder / KEPT, files, resolution, str(at.device.torch))["probabilities"],)
+    if ask.of.kind == "written":
+        see, say = at_work(run, at.weights, source.cache)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = pool.map(lambda file: see(file.read_bytes()), files)
+            seen = list(tqdm(found, total=len(files), desc="look for bodies", unit="image", mininterval=10, delay=2))
+        return (np.nan_to_num(say(seen), nan=1 / len(run.classes)),)
     encoder = tuned_encoder(run)
-    images = images_of(ask.source, ask.test, encoder.resolution, at.device.torch)
+    images = images_of(source, ask.test, encoder.resolution, at.device.torch)
     return classify(encoder, images, ask.prompts, at.device)

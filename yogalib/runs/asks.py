@@ -4,8 +4,11 @@ The notebooks, the plan and the executor hold the same asks, and the store names
 yogalib.models whose function `answer(ask, at, folder)` makes it; so a new kind of run is that function and a question that asks it.
 """
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,10 +17,14 @@ from yogalib.dataset.index import data_hash
 from yogalib.dataset.pixels import Source
 from yogalib.dataset.splits import draw_per_class
 from yogalib.facts.prompts import class_prompts
-from yogalib.profile import FineTuning, Prompt
+from yogalib.paths import Paths
+from yogalib.profile import FineTuning, Prompt, Written
 from yogalib.runs.store import CODE, run_id
+from yogalib.synthetic.poses import POSES_FILE, written_entries
 
 ROW = ["path", "sha256", "class"]  # what a run needs to know of an image
+OFFICIAL = 82  # poses have their numbers from Yoga-82; a new one's follow
+JUDGED = 20  # drawn bodies of each written pose that a network is judged on
 # settings that decide no run by themselves: rows, prompts, weights and precision stand in its configuration already
 SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats"}
 
@@ -180,6 +187,24 @@ def yolo(study, split_seed: int | None = None, kept: bool = False) -> Ask:
         kept=kept,
         note=_split_name(study, split_seed),
     )
+
+
+def written(paths: Paths, poses: Path | None = None, settings: Written | None = None) -> Ask:
+    """Ask for a network of the poses as they are written, judged on bodies drawn anew; it is kept, and runs/written names it.
+
+    poses : a file of one's own, whose entries are added to the 82 or take their places (yogalib.synthetic.poses.written_entries).
+    """
+    entries = written_entries(poses)
+    added = [folder for number, (folder, _) in entries.items() if number >= OFFICIAL]
+    settings = (settings or Written()).model_copy(update={"added": added})
+    rows = [
+        (folder, sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest(), number)
+        for number, (folder, entry) in entries.items()
+    ]
+    train = pd.DataFrame(rows, columns=ROW)
+    test = train.loc[train.index.repeat(JUDGED)].reset_index(drop=True)
+    source = Source(poses or POSES_FILE, POSES_FILE, paths.data / "cache", "joints")
+    return Ask("written", source, test, train, settings=settings, kept=True, names=("written",))
 
 
 def kept(of: Ask, source: Source, rows: pd.DataFrame) -> Ask:

@@ -16,6 +16,7 @@ import pandas as pd
 from filelock import FileLock
 
 from yogalib.errors import BadInput
+from yogalib.facts.taxonomy import pose_names
 from yogalib.models.encoders import weights_digest
 from yogalib.models.meter import Meter, machine
 from yogalib.paths import Paths, partial_folder, write_whole
@@ -55,6 +56,11 @@ class Run:
     def classes(self) -> np.ndarray:
         """Official class numbers, (C,), in the order of the probabilities."""
         return np.array(self.config["classes"])
+
+    @cached_property
+    def poses(self) -> pd.DataFrame:
+        """Folder, sanskrit and english name of each class, by its number, (C,); those of a user's own too."""
+        return pose_names(self.config.get("settings", {}).get("added", [])).loc[self.classes]
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -200,7 +206,7 @@ def mark(run: Run, name: str) -> None:
 
 
 def find_run(name: str, runs: Path) -> Run:
-    """Return a finished run by its folder's path, its name in the store, or `last`.
+    """Return a finished run by its folder's path, its name in the store, or `last` or `written`.
 
     Raises BadInput when there is none, or it kept no weights.
     """
@@ -211,4 +217,8 @@ def find_run(name: str, runs: Path) -> Run:
             if not (folder / "model.safetensors").is_file():
                 raise BadInput(f"run {name} kept no weights, so it can't be used on new pictures; try --run last")
             return Run(folder.resolve())
+    if name == "written":
+        raise BadInput(
+            "the written poses are not learnt yet: run 'python -m yogalib written', which takes about a minute"
+        )
     raise BadInput(f"run '{name}' not found: give a folder under {runs}, or 'last' after a 'make reproduce'")

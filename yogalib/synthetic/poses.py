@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from yogalib.errors import BadInput
+from yogalib.facts.taxonomy import class_of, load_taxonomy
 from yogalib.synthetic.skeleton import (
     ANGLE,
     ANGLES,
@@ -70,8 +72,44 @@ def load_poses(path: Path = POSES_FILE) -> dict[str, Pose]:
     ValueError
         An unknown key, joint or angle, or one outside the joint's limits; the message names pose and word.
     """
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_poses(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def read_poses(entries: dict[str, dict]) -> dict[str, Pose]:
+    """Return the poses of entries as the pose file has them. Raises ValueError as `load_poses` does."""
     return {folder: _read_pose(folder, entry) for folder, entry in entries.items()}
+
+
+def written_entries(more: Path | None = None) -> dict[int, tuple[str, dict]]:
+    """Return the entries of the pose file by class number, each with its folder's name.
+
+    more : a file of the user's own. An entry of it that bears one of the 82 poses' names takes that one's place; each other one is a
+    new pose, numbered from 82 on.
+
+    Raises BadInput for a file that can't be read, or an entry that describes no posture.
+    """
+    ours = yaml.safe_load(POSES_FILE.read_text(encoding="utf-8"))
+    entries = {
+        number: (folder, ours[folder]) for number, folder in load_taxonomy().set_index("class")["folder"].items()
+    }
+    if more is None:
+        return entries
+    try:
+        own = yaml.safe_load(more.read_text(encoding="utf-8"))
+        if not isinstance(own, dict) or not all(isinstance(entry, dict) for entry in own.values()):
+            raise ValueError("a mapping of names to postures is wanted, as in yogalib/synthetic/poses.yaml")
+        read_poses(own)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{more}: not readable as YAML ({' '.join(str(error).split())})") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{more}: {error}") from None
+    except (AttributeError, TypeError) as error:  # a number or a word where a mapping should stand, or the reverse
+        raise BadInput(f"{more}: an entry is not of the form of yogalib/synthetic/poses.yaml ({error})") from None
+    for name, entry in own.items():
+        number = class_of(str(name))
+        known = number is not None
+        entries[number if known else len(entries)] = (entries[number][0] if known else str(name), entry)
+    return entries
 
 
 def sample_angles(
@@ -168,6 +206,9 @@ def _patch(entry: dict, patch: dict) -> dict:
 def _read_posture(where: str, entry: dict) -> Postures:
     """Return one posture (N = 1)."""
     _check(where, "key", set(entry), POSE_KEYS)
+    for key in ("base", "view"):
+        if key not in entry:
+            raise ValueError(f"{where}: has no {key}")
     _check(where, "base", {entry["base"]}, BASES)
     angles = dict.fromkeys(ANGLES, 0.0)
     angles |= dict(zip(("pitch", "roll", "yaw"), BASES[entry["base"]], strict=True))
@@ -182,7 +223,10 @@ def _read_posture(where: str, entry: dict) -> Postures:
     support = entry.get("support", [])
     _check(where, "support", set(support), SUPPORT)
     held = [SUPPORT[name] for name in support] or [-1, -1]
-    view = VIEWS[entry["view"]] if isinstance(entry["view"], str) else entry["view"]
+    view = entry["view"]
+    if isinstance(view, str):
+        _check(where, "view", {view}, VIEWS)
+        view = VIEWS[view]
     return Postures(np.array([[*angles.values()]]), np.array([reach]), np.array([held]), np.array([view], dtype=float))
 
 

@@ -1,18 +1,17 @@
 """A finished run at work on new pictures."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.images import decode
 from yogalib.dataset.index import build_index, describe_dropped
-from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
-from yogalib.facts.taxonomy import load_taxonomy
-from yogalib.models.device import pick_device
-from yogalib.models.kept import tuned_encoder
-from yogalib.models.zero_shot import classify
+from yogalib.facts.taxonomy import class_among
+from yogalib.models.kept import at_work
+from yogalib.paths import Paths
 from yogalib.results.metrics import top_k, wilson
 from yogalib.runs.store import Run
 
@@ -20,29 +19,41 @@ CHUNK = 512  # pictures decoded at a time: a folder of any size fits in memory
 
 
 def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path], list[str]]:
-    """Return probabilities (N, C) of the files that decode, those files, and one line for each file that does not."""
-    config, encoder = run.config, tuned_encoder(run)
-    device = pick_device("auto", "auto", run.cost["threads"]).for_answers(encoder)
+    """Return probabilities (N, C) of the files that decode, those files, and one line for each file that does not.
+
+    A row is NaN where the run's model looks for a body and finds none.
+    """
+    paths = Paths.of("")
+    see, say = at_work(run, paths.weights, paths.data / "cache")
+
+    def taken(file: Path) -> np.ndarray | str:
+        try:
+            return see(file.read_bytes())
+        except BadInput:  # not the file's fault
+            raise
+        except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on bad bytes
+            return f"{file}: not readable as a picture ({type(error).__name__})"
+
     answers, good, bad = [], [], []
-    for start in range(0, len(files), CHUNK):
-        pixels = []
-        for file in files[start : start + CHUNK]:
-            try:
-                pixels.append(to_pixels(decode(file.read_bytes()), encoder.resolution, config["fit"]))
-                good.append(file)
-            except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on bad bytes
-                bad.append(f"{file}: not readable as a picture ({type(error).__name__})")
-        if pixels:
-            answers.append(classify(encoder, np.stack(pixels), config["prompts"], device)[0])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            seen = list(pool.map(taken, chunk))
+            good += [file for file, each in zip(chunk, seen, strict=True) if not isinstance(each, str)]
+            bad += [each for each in seen if isinstance(each, str)]
+            if pixels := [each for each in seen if not isinstance(each, str)]:
+                answers.append(say(pixels))
     return np.concatenate(answers) if answers else np.empty((0, len(run.classes))), good, bad
 
 
 def predict(run: Run, files: list[Path], top: int) -> tuple[list[dict], list[str]]:
-    """Return for each readable picture its `top` most probable poses, and one line for each unreadable one."""
+    """Return for each picture its `top` most probable poses, and one line for each that is unreadable or shows nobody."""
     probabilities, good, bad = probabilities_of(run, files)
-    poses = load_taxonomy().set_index("class").loc[run.classes, ["folder", "sanskrit", "english"]].to_dict("records")
-    answers = []
+    poses, answers = run.poses.to_dict("records"), []
     for file, row in zip(good, probabilities, strict=True):
+        if np.isnan(row).any():
+            bad.append(f"{file}: nobody was found in it")
+            continue
         best = np.argsort(-row, kind="stable")[:top]
         answers.append(
             {"path": str(file), "poses": [poses[place] | {"probability": float(row[place])} for place in best]}
@@ -56,9 +67,16 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     The result has the keys n, top1, top5, low, high (Wilson interval of top1, 95 %) and per_class: official folder name
     to n and top1. All accuracies are shares.
 
+    A picture in which the run's model finds nobody counts as wrong.
+
     Raises BadInput when no picture is usable.
     """
     index = build_index(folder, minimum_side=1)
+    unknown = index["status"] == "unknown_class"  # perhaps a pose of the user's own
+    index.loc[unknown, "class"] = [
+        class_among(Path(path).parent.name, run.poses) for path in index.loc[unknown, "path"]
+    ]
+    index.loc[unknown & (index["class"] >= 0), ["status", "detail"]] = ["kept", ""]
     foreign = (index["status"] == "kept") & ~index["class"].isin(run.classes)
     index.loc[foreign, ["status", "detail"]] = ["class_not_in_run", "the run knows no such pose"]
     notes = [] if (index["status"] == "kept").all() else [f"left out: {describe_dropped(index)}"]
@@ -69,14 +87,17 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     if bad:
         raise BadInput(f"the folder changed while it was read: {bad[0]}")
     labels = np.searchsorted(run.classes, rows["class"])
-    hit = top_k(probabilities, labels, 1)
+    found = ~np.isnan(probabilities).any(axis=1)
+    if not found.all():
+        notes.append(f"nobody was found on {(~found).sum()} of {len(found)} pictures: counted as wrong")
+    hit = top_k(probabilities, labels, 1) & found
     low, high = wilson(hit.sum(), len(hit))
-    folders = rows["class"].map(load_taxonomy().set_index("class")["folder"])
+    folders = rows["class"].map(run.poses["folder"])
     by_class = pd.Series(hit, index=rows.index).groupby(folders).agg(["size", "mean"])
     return {
         "n": len(hit),
         "top1": float(hit.mean()),
-        "top5": float(top_k(probabilities, labels, 5).mean()),
+        "top5": float((top_k(probabilities, labels, 5) & found).mean()),
         "low": low,
         "high": high,
         "per_class": {name: {"n": int(row["size"]), "top1": float(row["mean"])} for name, row in by_class.iterrows()},
