@@ -23,6 +23,7 @@ from yogalib.dataset.lists import NAMES
 from yogalib.facts.taxonomy import class_of
 from yogalib.models.encoders import MINI_WEIGHTS
 from yogalib.profile import read_profile
+from yogalib.synthetic.poses import read_poses, written_entries
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # what a command begins with -> the test that runs it, in a small setting; a new command needs a line, so a test
@@ -41,6 +42,8 @@ RUN_BY = {
     r"make (setup|lint|lock)\b": "test_environment.py::test_this_environment_is_the_locked_one",
     r"\S*python -m yogalib predict\b": "test_reproduce.py::test_predict_and_evaluate_use_the_finished_run",
     r"\S*python -m yogalib evaluate\b": "test_reproduce.py::test_predict_and_evaluate_use_the_finished_run",
+    r"\S*python -m yogalib written\b": "models/test_written.py::test_written_run_answers_for_photographs_and_names_a_pose_of_ones_own",
+    r"\S*python -m yogalib weights blazepose\b": "models/test_blazepose.py::test_weights_are_unpacked_from_the_wheel_and_nothing_is_installed",
     r"\S*python -m yogalib download\b": "dataset/test_download.py::test_every_kind_of_bad_answer_has_its_status",
     r"\S*python -m yogalib weights\b": "test_readme.py::test_weights_are_asked_for_by_the_names_that_the_readme_gives",
     r"\S*python -m yogalib synthesize\b": "test_readme.py::test_synthesize_draws_a_folder_that_the_index_takes_whole",
@@ -172,7 +175,7 @@ def snippets() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(("name", "language", "text"), snippets(), ids=[each[0] for each in snippets()])
 def test_snippets_of_the_readme_run(name, language, text, folders, monkeypatch):
-    """Python runs beside my-clip.safetensors, on my-photos; yaml holds a profile's keys; csv is a data set's names.csv."""
+    """Python runs beside my-clip.safetensors, on my-photos; yaml holds poses of one's own; csv is a data set's names.csv."""
     monkeypatch.chdir(folders)
     if language == "python":
         shutil.copy(MINI_WEIGHTS / "CLIP-mini-RN.safetensors", "my-clip.safetensors")
@@ -190,5 +193,10 @@ def test_snippets_of_the_readme_run(name, language, text, folders, monkeypatch):
         index = build_index(folders / "own", 64)
         assert (index["status"] == "kept").all()
         assert set(index["class"]) == {class_of(pose) for pose in rows["pose"]}
+    elif language == "yaml":
+        (folders / "my_poses.yaml").write_text(text)
+        entries = written_entries(folders / "my_poses.yaml")
+        assert list(entries)[82:] == [82]
+        assert len(read_poses(dict([entries[82]]))[entries[82][0]].names) == 2
     else:
         pytest.fail(f"snippet {name}: no way to run {language}")

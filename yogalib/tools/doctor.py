@@ -63,6 +63,10 @@ def examine() -> list[str]:
         if not importlib.util.find_spec(name)
     ]
     lines.append(f"packages   {'missing: ' + ', '.join(missing) + '; run make setup' if missing else 'all there'}")
+    if not importlib.util.find_spec("ai_edge_litert"):
+        lines[-1] += (
+            "; no ai-edge-litert, so no BlazePose: there is none for Macs with an Intel processor, else run make setup"
+        )
     for name in profile_names():
         try:
             verdict = f"ready: make reproduce PROFILE={name}{_data_for(name)}"
