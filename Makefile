@@ -8,6 +8,8 @@ export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
 # to the bit.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM = false
+# the outermost make's number: what it starts ends with it, however it ends (yogalib.processes)
+export YOGALIB_ENDS_WITH := $(shell echo $$PPID)
 # Debian's and conda's pythons must not lend their packages to ours
 export PYTHONNOUSERSITE = 1
 
@@ -45,7 +47,8 @@ reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [
 	@$(PY) -m yogalib prepare "$(PROFILE)"
 	@if $(MAKE) --question --no-print-directory report; \
 	 then echo "nothing to do: $(REPORTS_DIR)/$(NAME)/index.html is up to date"; \
-	 else $(if $(EXECUTOR),$(PY) -m yogalib runs "$(PROFILE)" &&) $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) report; fi
+	 else $(if $(EXECUTOR),$(PY) -m yogalib runs "$(PROFILE)" &&) $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) \
+	      YOGALIB_ENDS_WITH=$(YOGALIB_ENDS_WITH) report; fi
 
 runs: $(SETUP)  ## make the study's runs alone, for the notebooks to find   [PROFILE=mini DATA=folder EXECUTOR=local or ray]
 	@$(PY) -m yogalib prepare "$(PROFILE)"
@@ -60,7 +63,7 @@ $(REPORT): $(PAGES)
 $(SUMMARY): $(filter-out $(SUMMARY),$(PAGES))
 # <notebook>.inputs holds a hash of code, profile, data and notebook; `prepare` touches it only when the hash changes
 $(PAGES): $(BUILD)/%.html: $(BUILD)/%.inputs
-	@$(PY) -m yogalib notebook $* "$(PROFILE)"
+	@exec $(PY) -m yogalib notebook $* "$(PROFILE)"
 $(BUILD)/%.inputs: ;
 
 test: $(SETUP)  ## run the tests
@@ -70,7 +73,7 @@ test-full: $(SETUP)  ## run the tests, the slow ones too
 	@$(PY) -m pytest
 
 lab: $(SETUP)  ## open JupyterLab on the notebooks; 00_try_it asks a finished run about a picture   [DATA=folder]
-	@$(PY) -m jupyter lab --notebook-dir=notebooks
+	@env -u YOGALIB_ENDS_WITH $(PY) -m jupyter lab --notebook-dir=notebooks
 
 pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
 	@$(PY) -m yogalib pretrain
