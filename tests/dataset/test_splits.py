@@ -91,6 +91,15 @@ def test_held_out_part_is_a_share_of_the_training_part_and_disjoint():
     assert set(train["class"]) == {1, 2, 3}
 
 
+def test_validation_part_of_many_classes_of_few_images_is_as_large_as_there_are_classes():
+    rows = rows_of(dict.fromkeys(range(40), 3))  # a tenth would be 12 of 40
+    train, held = hold_out(rows, 0.1, seed=0)
+    assert len(held) == 40
+    assert set(train["class"]) == set(range(40))
+    with pytest.raises(BadInput, match="split.validation_share 0.1.* leaves a class without validation images"):
+        hold_out(rows_of({1: 1, 2: 30}), 0.1, seed=0)
+
+
 def test_draw_per_class_is_even_nested_and_takes_all_of_a_small_class():
     rows = rows_of({1: 30, 2: 30, 3: 5})
     few, more = draw_per_class(rows, 4, seed=1), draw_per_class(rows, 8, seed=1)

@@ -1,5 +1,7 @@
 """Training and test parts (paper, section 4.1: random 80/20 splits)."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
@@ -39,8 +41,11 @@ def split_rows(
 def hold_out(
     rows: pd.DataFrame, share: float, seed: int, groups: np.ndarray | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the training rows less a validation part, and that part; a class of few pictures may have none in it."""
-    held = _stratified(rows, share, seed, groups)
+    """Return the training rows less a validation part, and that part; a class of few pictures may have none in it.
+
+    The part is never smaller than there are classes: of many classes of few pictures, it takes more than `share`.
+    """
+    held = _stratified(rows, share, seed, groups, "validation")
     return rows[~held], rows[held]
 
 
@@ -53,21 +58,24 @@ def draw_per_class(rows: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
     return rows.loc[rows.index.isin(order.groupby("class").head(images).index)]
 
 
-def _stratified(rows: pd.DataFrame, test_share: float, seed: int, groups: np.ndarray | None) -> np.ndarray:
-    """Return which rows are drawn for the second part, bool (N,)."""
+def _stratified(
+    rows: pd.DataFrame, share: float, seed: int, groups: np.ndarray | None, part: str = "test"
+) -> np.ndarray:
+    """Return which rows are drawn for the second part, `test` or `validation`, bool (N,)."""
     if groups is not None:  # the first of each group is drawn for all of it
         first = ~pd.Series(groups).duplicated().to_numpy()
-        drawn = _stratified(rows[first], test_share, seed, None)
+        drawn = _stratified(rows[first], share, seed, None, part)
         return np.isin(groups, groups[first][drawn])
-    counts = rows["class"].value_counts()
+    counts, setting = rows["class"].value_counts(), f"split.{part}_share {share}"
     if counts.min() < 2:
-        _refuse(counts[counts < 2], "test", f"split.test_share {test_share}")
+        _refuse(counts[counts < 2], part, setting)
+    size = max(math.ceil(share * len(rows)), len(counts) if part == "validation" else 0)
     try:
         _, test = train_test_split(
-            np.arange(len(rows)), test_size=test_share, random_state=seed, stratify=rows["class"].to_numpy()
+            np.arange(len(rows)), test_size=size, random_state=seed, stratify=rows["class"].to_numpy()
         )
     except ValueError:  # fewer images on one side than there are classes
-        _refuse(counts.nsmallest(1), "test", f"split.test_share {test_share}")
+        _refuse(counts.nsmallest(1), part, setting)
     chosen = np.zeros(len(rows), dtype=bool)
     chosen[test] = True
     return chosen
