@@ -2,7 +2,7 @@
 PROFILE ?= mini
 JOBS ?= 2
 REPORTS_DIR ?= reports
-export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
+export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR WEIGHTS_STAND_INS
 
 # Two notebooks side by side gain only when each keeps to its own core; profiles fix torch's threads for the same results
 # to the bit.
@@ -29,7 +29,7 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup reproduce runs plan report test test-full lab pretrain bench doctor lock lint clean
+.PHONY: help setup reproduce runs plan rehearse report test test-full lab pretrain bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -56,6 +56,10 @@ runs: $(SETUP)  ## make the study's runs alone, for the notebooks to find   [PRO
 
 plan: $(SETUP)  ## say what a profile would run and what it would take   [PROFILE=paper]
 	@$(PY) -m yogalib plan "$(PROFILE)"
+
+rehearse: $(SETUP)  ## run a whole profile in minutes, on drawn images and small random networks   [PROFILE=paper]
+	@words=$$($(PY) -m yogalib rehearse "$(PROFILE)") && \
+	 eval "$(MAKE) --no-print-directory YOGALIB_ENDS_WITH=$(YOGALIB_ENDS_WITH) reproduce $$words"
 
 report: $(REPORT)
 $(REPORT): $(PAGES)

@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     command(_pretrain, "pre-train CLIP-mini anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
+    rehearse = command(_rehearse, "make a small world for a rehearsal of a whole profile (make rehearse)")
+    rehearse.add_argument("profile")
     bench = command(_bench, "compare our speed with the naive loop's")
     bench.add_argument("--save", type=Path, metavar="FOLDER", help="keep the table there as JSON and CSV")
     weights = command(_weights, "fetch published weights")
@@ -183,6 +185,15 @@ def _doctor(arguments) -> None:
     from yogalib.tools.doctor import examine
 
     print("\n".join(examine()))
+
+
+def _rehearse(arguments) -> None:
+    """Write a small world and small networks in place of the real ones, and print the words by which make reproduces the profile on them."""
+    from yogalib.paths import Paths
+    from yogalib.tools.rehearse import rehearse
+
+    folder = Paths.of("").data / "rehearsal" / Path(arguments.profile).stem
+    print(*rehearse(arguments.profile, folder))
 
 
 def _bench(arguments) -> None:

@@ -9,7 +9,7 @@ from yogalib.runs.store import CODE
 
 # what computes a run; these of models/ say where weights lie, what they cost and which machine it was, and change no answer
 APART = ("published.py", "costs.py", "meter.py")
-SEEN = {4: "016f32f317bc14b9"}
+SEEN = {4: "d4dd32929e1ac67a"}
 
 
 def digest() -> str:

@@ -1,0 +1,188 @@
+"""`make rehearse PROFILE=paper`: a whole profile, end to end, before anyone spends a day of GPU on it.
+
+What the real study would find is made small: Yoga-82 as `download` leaves it, from lists of links of which a third is dead; the
+official split lists; YoPo's folders; OpenAI's archives and YOLO's weights under their published names, of small random networks. The
+profile is cut in length (SHORT) and in nothing else, and reproduced by make; so whatever breaks here would break there.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import threading
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+import torch
+import yaml
+
+from yogalib.dataset.download import download
+from yogalib.dataset.fetch import Limits
+from yogalib.dataset.lists import LINK_FOLDER, SPLIT_FILES
+from yogalib.dataset.yopo import load_folders
+from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.models.checkpoints import STAND_INS, import_clip, sha256_of
+from yogalib.models.encoders import OPENAI
+from yogalib.models.published import archive_name, bring_weights
+from yogalib.models.yolo import write_untrained
+from yogalib.paths import partial_folder, swap_folder
+from yogalib.profile import Profile, read_profile
+from yogalib.synthetic.world import write_world
+
+# all that tells the rehearsed profile from the real one, beside its name and the words on top of its pages
+SHORT = {
+    "split.repeats": 2,
+    "small_runs.repeats": 2,
+    "fine_tuning.epochs": 1,
+    "small_runs.epochs": 1,
+    "yolo.epochs": 1,
+    "yolo.resolution": 64,
+    "machine.device": "auto",
+    "machine.threads": 1,
+}
+ON_TOP = (
+    "This is a rehearsal of profile '{name}' ({title}): drawn images in Yoga-82's place, small networks with random weights in the place "
+    "of the published ones, two splits, one epoch. It shows that every page can be made; no figure and no verdict on it means anything."
+)
+LISTED, ELSEWHERE = 1500, 500  # images drawn for Yoga-82's lists, and for YoPo
+DEAD = 3  # of so many links one
+# the split lists write two folders otherwise than the link lists
+OTHERWISE = {"Sitting_pose_1_normal": "Sitting pose 1 (normal)", "Split_pose": "Split pose"}
+
+
+def rehearse(name: str, folder: Path) -> list[str]:
+    """Write what a rehearsal of the profile needs into `folder`, where it is not there yet, and return make's words for it.
+
+    Raises BadInput for a profile that is unknown or wrong.
+    """
+    profile, folder = rehearsed(name), folder.resolve()
+    file = folder / f"{profile.name}.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(profile.model_dump(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    words = {"PROFILE": file} | {
+        f"{kind.upper()}_DIR": folder / kind for kind in ("data", "runs", "reports", "weights")
+    }
+    _once(folder / "weights", partial(write_weights, profile))
+    words["WEIGHTS_STAND_INS"] = folder / "weights" / "stand_ins.json"
+    if profile.data.synthetic is None:
+        _once(folder / "images", write_images)
+        places = {"DATA": "yoga82", "LISTS": "lists", "VALIDATION": "yopo"}
+        words |= {word: folder / "images" / place for word, place in places.items()}
+    return [f"{word}={shlex.quote(str(value))}" for word, value in words.items()]
+
+
+def rehearsed(name: str) -> Profile:
+    """Return the profile as it is rehearsed."""
+    profile = read_profile(name)
+    update = {"name": f"{profile.name}-rehearsal", "stand_in": ON_TOP.format(name=profile.name, title=profile.title)}
+    return read_profile(name, SHORT).model_copy(update=update)
+
+
+def _once(folder: Path, write: Callable[[Path], None]) -> None:
+    if not folder.exists():
+        partial = partial_folder(folder)
+        write(partial)
+        swap_folder(partial, folder)
+
+
+def write_images(out: Path) -> None:
+    """Write lists/, as Yoga-82's authors publish them; yoga82/, as `download` leaves it; yopo/, as it is unzipped."""
+    web, lists = out / "web", out / "lists"
+    write_world(web, LISTED, seed=0)
+    (lists / LINK_FOLDER).mkdir(parents=True)
+    for name in SPLIT_FILES.values():
+        text = (web / name).read_text(encoding="utf-8")
+        for link, split in OTHERWISE.items():
+            text = text.replace(f"{link}/", f"{split}/")
+        (lists / name).write_text(text, encoding="utf-8")
+    files = sorted(web.glob("*/*"))
+    with _served(web) as address:
+        for pose, shown in groupby(files, lambda file: file.parent.name):
+            paths = [f"{pose}/{file.name}" for file in shown]
+            lines = [f"{path}\t{address}/{quote(path)}\n" for path in paths]
+            (lists / LINK_FOLDER / f"{pose}.txt").write_text("".join(lines), encoding="utf-8")
+        for file in files[::DEAD]:
+            file.unlink()
+        download(lists, out / "yoga82", Limits(allow_private=True))
+    _write_yopo(out / "yopo", out / "elsewhere")
+
+
+@contextmanager
+def _served(folder: Path):
+    """Serve the folder on this machine alone; yields its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def _write_yopo(out: Path, drawn: Path) -> None:
+    """Write images under YoPo's 107 names; those that are none of the 82 poses show one of them all the same."""
+    write_world(drawn, ELSEWHERE, seed=1, shifted=True)
+    names, folders = load_taxonomy()["folder"], load_folders()
+    files = {number: sorted((drawn / name).iterdir()) for number, name in names.items()}
+    for place, (name, number) in enumerate(zip(folders["folder"], folders["class"], strict=True)):
+        target = out / "dataset" / name
+        target.mkdir(parents=True)
+        for _ in range(2):
+            file = files[number].pop() if number >= 0 else files[place % len(names)][0]
+            shutil.copy(file, target)
+
+
+def write_weights(profile: Profile, out: Path) -> None:
+    """Write the profile's published weights, all but the first encoder's brought as `python -m yogalib weights` brings them.
+
+    The digests by which they are known, in the place of the published ones, stand in stand_ins.json.
+    """
+    encoders = [encoder for encoder in profile.encoders if encoder in OPENAI]
+    given = out / "given"
+    given.mkdir()
+    for seed, encoder in enumerate(encoders):
+        write_archive(encoder, given / archive_name(encoder), seed)
+    yolo = [profile.yolo.model] if profile.yolo.model.endswith(".pt") else []
+    for name in yolo:
+        write_untrained("yolov8n-cls.yaml", given / name)
+    digests = {file.name: sha256_of(file) for file in given.iterdir()}
+    (out / "stand_ins.json").write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
+    os.environ[STAND_INS] = str(out / "stand_ins.json")
+    for encoder in encoders[:1]:
+        shutil.copy(given / archive_name(encoder), out)
+    for name in [*encoders[1:], *yolo]:
+        bring_weights(name, out, given)
+    shutil.rmtree(given)
+
+
+def write_archive(encoder: str, file: Path, seed: int) -> None:
+    """Write a TorchScript archive as OpenAI published that encoder's: fp16, with three numbers among the tensors.
+
+    It takes the same images and prompts; its towers are as narrow and low as they can be, their weights random.
+    """
+    shape = dict(OPENAI[encoder])
+    grid = isinstance(shape["vision_layers"], int)
+    shape |= {"vision_layers": 2, "vision_width": 64} if grid else {"vision_layers": (1, 1, 1, 1), "vision_width": 8}
+    shape |= {"embed_dim": 64, "transformer_width": 64, "transformer_heads": 1, "transformer_layers": 1}
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit|Converting a tensor to a Python boolean")
+        torch.manual_seed(seed)
+        model = import_clip().model.CLIP(**shape).eval()
+        numbers = {
+            "input_resolution": shape["image_resolution"],
+            **{key: shape[key] for key in ("context_length", "vocab_size")},
+        }
+        for key, number in numbers.items():
+            vars(model).pop(key, None)
+            model.register_buffer(key, torch.tensor(number))
+        side, length = shape["image_resolution"], shape["context_length"]
+        seen = torch.zeros(1, 3, side, side), torch.zeros(1, length, dtype=torch.int)
+        torch.jit.trace(model, seen, check_trace=False).half().save(str(file))
