@@ -1,14 +1,16 @@
 """`make rehearse PROFILE=paper`: a whole profile, end to end, before anyone spends a day of GPU on it.
 
 What the real study would find is made small: Yoga-82 as `download` leaves it, from lists of links of which a third is dead; the
-official split lists; YoPo's folders; OpenAI's archives and YOLO's weights under their published names, of small random networks. The
-profile is cut in length (SHORT) and in nothing else, and reproduced by make; so whatever breaks here would break there.
+official split lists; YoPo's folders; OpenAI's archives and YOLO's weights under their published names, of small random networks that
+take small images. The profile is cut in length (SHORT) and in nothing else, and reproduced by make; so whatever breaks here would break
+there.
 """
 
 import json
 import os
 import shlex
 import shutil
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from yogalib.models.checkpoints import STAND_INS, import_clip, sha256_of
 from yogalib.models.encoders import OPENAI
 from yogalib.models.published import archive_name, bring_weights
 from yogalib.models.yolo import write_untrained
-from yogalib.paths import partial_folder, swap_folder
+from yogalib.paths import ROOT, partial_folder, swap_folder
 from yogalib.profile import Profile, read_profile
 from yogalib.synthetic.world import write_world
 
@@ -59,9 +61,11 @@ OTHERWISE = {"Sitting_pose_1_normal": "Sitting pose 1 (normal)", "Split_pose": "
 def rehearse(name: str, folder: Path) -> list[str]:
     """Write what a rehearsal of the profile needs into `folder`, where it is not there yet, and return make's words for it.
 
+    A rehearsal that failed goes on there, as the study does; to begin anew, delete the folder.
+
     Raises BadInput for a profile that is unknown or wrong.
     """
-    profile, folder = rehearsed(name), folder.resolve()
+    profile = rehearsed(name)
     file = folder / f"{profile.name}.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(yaml.safe_dump(profile.model_dump(), sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -74,7 +78,8 @@ def rehearse(name: str, folder: Path) -> list[str]:
         _once(folder / "images", write_images)
         places = {"DATA": "yoga82", "LISTS": "lists", "VALIDATION": "yopo"}
         words |= {word: folder / "images" / place for word, place in places.items()}
-    return [f"{word}={shlex.quote(str(value))}" for word, value in words.items()]
+    # from the project's root, for make takes no path with a space in it, and the checkout's may have one
+    return [f"{word}={shlex.quote(os.path.relpath(value, ROOT))}" for word, value in words.items()]
 
 
 def rehearsed(name: str) -> Profile:
@@ -86,9 +91,10 @@ def rehearsed(name: str) -> Profile:
 
 def _once(folder: Path, write: Callable[[Path], None]) -> None:
     if not folder.exists():
-        partial = partial_folder(folder)
-        write(partial)
-        swap_folder(partial, folder)
+        print(f"yogalib: making the rehearsal's {folder.name} in {folder}", file=sys.stderr)
+        passing = partial_folder(folder)
+        write(passing)
+        swap_folder(passing, folder)
 
 
 def write_images(out: Path) -> None:
@@ -111,6 +117,8 @@ def write_images(out: Path) -> None:
             file.unlink()
         download(lists, out / "yoga82", Limits(allow_private=True))
     _write_yopo(out / "yopo", out / "elsewhere")
+    for spent in (web, out / "elsewhere"):
+        shutil.rmtree(spent)
 
 
 @contextmanager
@@ -166,23 +174,29 @@ def write_weights(profile: Profile, out: Path) -> None:
 def write_archive(encoder: str, file: Path, seed: int) -> None:
     """Write a TorchScript archive as OpenAI published that encoder's: fp16, with three numbers among the tensors.
 
-    It takes the same images and prompts; its towers are as narrow and low as they can be, their weights random.
+    It takes the same prompts; its weights are random, its towers as narrow and low as they can be, its images a quarter as large.
     """
-    shape = dict(OPENAI[encoder])
-    grid = isinstance(shape["vision_layers"], int)
-    shape |= {"vision_layers": 2, "vision_width": 64} if grid else {"vision_layers": (1, 1, 1, 1), "vision_width": 8}
-    shape |= {"embed_dim": 64, "transformer_width": 64, "transformer_heads": 1, "transformer_layers": 1}
+    shape = small_shape(encoder)
+    side, length = shape["image_resolution"], shape["context_length"]
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit|Converting a tensor to a Python boolean")
         torch.manual_seed(seed)
         model = import_clip().model.CLIP(**shape).eval()
-        numbers = {
-            "input_resolution": shape["image_resolution"],
+        for key, number in {
+            "input_resolution": side,
             **{key: shape[key] for key in ("context_length", "vocab_size")},
-        }
-        for key, number in numbers.items():
+        }.items():
             vars(model).pop(key, None)
             model.register_buffer(key, torch.tensor(number))
-        side, length = shape["image_resolution"], shape["context_length"]
         seen = torch.zeros(1, 3, side, side), torch.zeros(1, length, dtype=torch.int)
         torch.jit.trace(model, seen, check_trace=False).half().save(str(file))
+
+
+def small_shape(encoder: str) -> dict:
+    """Return clip.model.CLIP's arguments for a published encoder's stand-in; its positional embedding says how large its images are."""
+    shape = OPENAI[encoder]
+    patch = shape["vision_patch_size"]
+    unit = patch or 32  # what one place of the positional embedding sees
+    vision = {"vision_layers": 2, "vision_width": 64} if patch else {"vision_layers": (1, 1, 1, 1), "vision_width": 8}
+    vision["image_resolution"] = unit * max(2, round(shape["image_resolution"] / 4 / unit))
+    return shape | vision | {"embed_dim": 64, "transformer_width": 64, "transformer_heads": 1, "transformer_layers": 1}
