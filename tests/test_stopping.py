@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,7 @@ from conftest import ROOT, own_profile, write_photos
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="make and its signals")
 SECONDS = 4 if os.environ.get("CI") else 2
+HOW = [] if sys.platform == "win32" else [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]
 WARM = 3  # seconds of a processor: imports are over
 
 # the members of the tree, from the outermost make to YOLO's worker, by their command lines
@@ -27,6 +29,7 @@ MEMBERS: dict[str, Callable[[str], bool]] = {
     "notebook": lambda command: command.endswith(".yaml") and "yogalib notebook 07" in command,
     "kernel": lambda command: "ipykernel_launcher" in command,
     "worker": lambda command: "popen_loky" in command,
+    "ray's task": lambda command: command.startswith("ray::") and "IDLE" not in command,
 }
 
 
@@ -83,7 +86,8 @@ def home(tmp_path: Path) -> Iterator[Home]:
     here = Home(tmp_path)
     yield here
     for process in here.processes():
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it was about to end
+            process.kill()
 
 
 def test_killed_make_takes_a_drawing_and_its_workers_along(home):
@@ -130,13 +134,30 @@ def training(home, tmp_path) -> Home:
     return home
 
 
+# GNU make, when it alone is told to hang up, waits for its children; only Linux shows that, and only the outermost is looked at
+WAITS = {("inner make", "SIGHUP")} | (set() if Path("/proc").is_dir() else {("make", "SIGHUP")})
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
-@pytest.mark.parametrize("member", ["make", "recipe's shell", "inner make"])
+@pytest.mark.parametrize(
+    ("member", "how"),
+    [pair for pair in product(["make", "recipe's shell", "inner make"], HOW) if (pair[0], pair[1].name) not in WAITS],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_nothing_outlives_make(training, member, how):
     (victim,) = training.members(member)
     victim.send_signal(how)
     assert not training.left()
+
+
+@pytest.mark.slow
+def test_killed_make_takes_rays_tasks_and_servers_along(home, tmp_path):
+    write_photos(tmp_path / "photos", per_class=15)
+    profile = own_profile(tmp_path / "tiny.yaml", epochs=3000)
+    make = home.start(f"PROFILE={profile}", f"DATA={tmp_path / 'photos'}", "EXECUTOR=ray")
+    home.wait_for(("ray's task", os.cpu_count()))
+    make.kill()
+    assert not home.left()
 
 
 @pytest.mark.slow
@@ -146,7 +167,7 @@ def test_closed_terminal_takes_all_along(training):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
+@pytest.mark.parametrize("how", HOW, ids=lambda how: how.name)
 @pytest.mark.parametrize("member", ["notebook", "kernel", "worker"])
 def test_what_a_killed_process_started_ends_with_it(training, member, how):
     """Make itself waits for the other notebook then, and says what failed at the end."""

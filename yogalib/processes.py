@@ -5,6 +5,7 @@ By joblib's loky, whose workers do not import the script that starts them. Pytho
 """
 
 import os
+import re
 import signal
 import threading
 import time
@@ -81,11 +82,23 @@ def _begin(parent: int, log: Path | None) -> None:
 
 def _watch(number: int) -> None:
     with suppress(psutil.NoSuchProcess):
-        other = psutil.Process(number)
+        other, handled = psutil.Process(number), _handles_hangup(number)
         # a killed process that nobody has waited for keeps its number; another one that is given the number is not the same
         while other.is_running() and other.status() != psutil.STATUS_ZOMBIE:
+            # GNU make, when it alone is told to hang up, gives the signal back to the system and waits for what it has started: for us
+            if handled and not _handles_hangup(number):
+                break
             time.sleep(LOOK)
     os._exit(1)
+
+
+def _handles_hangup(number: int) -> bool:
+    """Return whether a process handles SIGHUP by itself, which Linux alone tells; where nothing tells, it is taken to."""
+    with suppress(OSError):
+        status = Path(f"/proc/{number}/status").read_text(encoding="ascii", errors="replace")
+        if caught := re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE):
+            return bool(int(caught[1], 16) >> (signal.SIGHUP - 1) & 1)
+    return True
 
 
 def _in_words(work: Callable, arguments: tuple):

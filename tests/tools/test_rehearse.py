@@ -19,7 +19,7 @@ from yogalib.models.published import archive_name
 from yogalib.pages.report import NOTEBOOKS
 from yogalib.profile import read_profile
 from yogalib.study import Study
-from yogalib.tools.rehearse import SHORT, rehearsed, write_archive
+from yogalib.tools.rehearse import SHORT, rehearsed, small_shape, write_archive
 
 
 def leaves(values: dict, above: str = "") -> dict:
@@ -36,21 +36,30 @@ def test_rehearsed_profile_is_the_real_one_cut_in_length_and_says_so():
     assert short["stand_in"].startswith("This is a rehearsal of profile 'paper'")
 
 
+def test_stand_ins_take_the_published_ones_prompts_and_smaller_images():
+    for name, published in OPENAI.items():
+        small = small_shape(name)
+        assert {key for key in published if small[key] == published[key]} >= {
+            "vision_patch_size",
+            "context_length",
+            "vocab_size",
+        }
+        assert 48 <= small["image_resolution"] <= 128
+    assert len({small_shape(name)["image_resolution"] for name in OPENAI}) > 3, "caches of several sizes"
+
+
 @pytest.mark.parametrize("name", ["RN50x16", "ViT-L/14"])
 def test_archive_of_a_rehearsal_opens_as_a_published_one_and_in_a_rehearsal_alone(name, tmp_path, monkeypatch):
-    file = tmp_path / archive_name(name)
+    file, side = tmp_path / archive_name(name), small_shape(name)["image_resolution"]
     write_archive(name, file, seed=0)
     tensors = open_archive(file)
-    assert {tensors["input_resolution"].item(), tensors["context_length"].item()} == {
-        OPENAI[name]["image_resolution"],
-        77,
-    }
+    assert (tensors["input_resolution"].item(), tensors["context_length"].item()) == (side, 77)
     assert tensors["visual.conv1.weight"].dtype == torch.float16
     with pytest.raises(BadInput, match="not the file that OpenAI published"):
         open_encoder(name, tmp_path)
     (tmp_path / "stand_ins.json").write_text(json.dumps({file.name: sha256_of(file)}))
     monkeypatch.setenv(STAND_INS, str(tmp_path / "stand_ins.json"))
-    assert open_encoder(name, tmp_path).resolution == OPENAI[name]["image_resolution"]
+    assert open_encoder(name, tmp_path).resolution == side
     with file.open("ab") as content:
         content.write(b"more")
     with pytest.raises(BadInput, match="not the file that OpenAI published"):
