@@ -19,7 +19,7 @@ from yogalib.models.published import archive_name
 from yogalib.pages.report import NOTEBOOKS
 from yogalib.profile import read_profile
 from yogalib.study import Study
-from yogalib.tools.rehearse import SHORT, rehearsed, small_shape, write_archive
+from yogalib.tools.rehearse import SHORT, rehearse, rehearsed, small_shape, write_archive
 
 
 def leaves(values: dict, above: str = "") -> dict:
@@ -34,6 +34,14 @@ def test_rehearsed_profile_is_the_real_one_cut_in_length_and_says_so():
     real, short = (leaves(profile.model_dump()) for profile in (read_profile("paper"), rehearsed("paper")))
     assert {key for key in real | short if real.get(key) != short.get(key)} == {*SHORT, "name", "stand_in"}
     assert short["stand_in"].startswith("This is a rehearsal of profile 'paper'")
+
+
+def test_drawn_profile_is_rehearsed_without_a_folder_of_images(tmp_path):
+    words = dict(word.split("=") for word in rehearse("smoke", tmp_path / "smoke"))
+    assert set(words) == {"PROFILE", "DATA_DIR", "RUNS_DIR", "REPORTS_DIR", "WEIGHTS_DIR", STAND_INS}
+    assert {(ROOT / value).resolve().relative_to(tmp_path).parts[0] for value in words.values()} == {"smoke"}
+    assert read_profile(ROOT / words["PROFILE"]) == rehearsed("smoke")
+    assert STAND_INS not in os.environ
 
 
 def test_stand_ins_take_the_published_ones_prompts_and_smaller_images():

@@ -154,20 +154,21 @@ def write_weights(profile: Profile, out: Path) -> None:
     The digests by which they are known, in the place of the published ones, stand in stand_ins.json.
     """
     encoders = [encoder for encoder in profile.encoders if encoder in OPENAI]
-    given = out / "given"
+    yolo = [profile.yolo.model] if profile.yolo.model.endswith(".pt") else []
+    given, digests = out / "given", out / "stand_ins.json"
     given.mkdir()
     for seed, encoder in enumerate(encoders):
         write_archive(encoder, given / archive_name(encoder), seed)
-    yolo = [profile.yolo.model] if profile.yolo.model.endswith(".pt") else []
     for name in yolo:
         write_untrained("yolov8n-cls.yaml", given / name)
-    digests = {file.name: sha256_of(file) for file in given.iterdir()}
-    (out / "stand_ins.json").write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
-    os.environ[STAND_INS] = str(out / "stand_ins.json")
-    for encoder in encoders[:1]:
-        shutil.copy(given / archive_name(encoder), out)
+    found = {file.name: sha256_of(file) for file in given.iterdir()}
+    digests.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    os.environ[STAND_INS] = str(digests)
     for name in [*encoders[1:], *yolo]:
         bring_weights(name, out, given)
+    del os.environ[STAND_INS]
+    for encoder in encoders[:1]:  # as an archive, which is opened anew each time
+        shutil.copy(given / archive_name(encoder), out)
     shutil.rmtree(given)
 
 
@@ -182,10 +183,8 @@ def write_archive(encoder: str, file: Path, seed: int) -> None:
         warnings.filterwarnings("ignore", message=".*torch.jit|Converting a tensor to a Python boolean")
         torch.manual_seed(seed)
         model = import_clip().model.CLIP(**shape).eval()
-        for key, number in {
-            "input_resolution": side,
-            **{key: shape[key] for key in ("context_length", "vocab_size")},
-        }.items():
+        numbers = {"input_resolution": side, "context_length": length, "vocab_size": shape["vocab_size"]}
+        for key, number in numbers.items():
             vars(model).pop(key, None)
             model.register_buffer(key, torch.tensor(number))
         seen = torch.zeros(1, 3, side, side), torch.zeros(1, length, dtype=torch.int)
