@@ -26,7 +26,7 @@ import yaml
 
 from yogalib.dataset.download import download
 from yogalib.dataset.fetch import Limits
-from yogalib.dataset.lists import LINK_FOLDER, SPLIT_FILES
+from yogalib.dataset.lists import LINK_FOLDER, SPLIT_FILES, read_split_lists
 from yogalib.dataset.yopo import load_folders
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.models.checkpoints import STAND_INS, import_clip, sha256_of
@@ -113,8 +113,9 @@ def write_images(out: Path) -> None:
             paths = [f"{pose}/{file.name}" for file in shown]
             lines = [f"{path}\t{address}/{quote(path)}\n" for path in paths]
             (lists / LINK_FOLDER / f"{pose}.txt").write_text("".join(lines), encoding="utf-8")
-        for file in files[::DEAD]:
-            file.unlink()
+        # never two neighbours of the official lists, so that the rarest pose keeps images in both parts
+        for path in read_split_lists(lists)["path"][::DEAD]:
+            (web / path).unlink()
         download(lists, out / "yoga82", Limits(allow_private=True))
     _write_yopo(out / "yopo", out / "elsewhere")
     for spent in (web, out / "elsewhere"):
