@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,6 +18,10 @@ POSES = {
     "Bound_Angle_Pose_or_Baddha_Konasana_": "ellipse",
     "Warrior_II_Pose_or_Virabhadrasana_II_": "cross",
 }
+
+# a busy machine takes its time
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # one thread, as in the profiles: the same sums in the same order
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -9,7 +9,7 @@ from yogalib.runs.store import CODE
 
 # what computes a run; these of models/ say where weights lie, what they cost and which machine it was, and change no answer
 APART = ("published.py", "costs.py", "counting.py", "meter.py")
-SEEN = {5: "7879170f0b4a9951"}
+SEEN = {5: "cda5c6f0d53ed82f"}
 
 
 def digest() -> str:
