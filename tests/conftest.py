@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from hypothesis import settings
@@ -72,6 +73,14 @@ def own_profile(file: Path, **tuning) -> Path:
     values["fine_tuning"] |= {"encoder": "CLIP-mini-RN", "epochs": 6, "batch": 16} | tuning
     file.write_text(yaml.safe_dump(values))
     return file
+
+
+def at_work(process: psutil.Process) -> bool:
+    """Whether it has not ended; one that has stays a zombie until whoever took the orphan in asks for it."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run_interactively(name: str, parameters: dict, more: str = ""):

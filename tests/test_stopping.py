@@ -14,7 +14,7 @@ import nbformat
 import psutil
 import pytest
 import yaml
-from conftest import ROOT, own_profile, write_photos
+from conftest import ROOT, at_work, own_profile, write_photos
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="make and its signals")
 SECONDS = 4 if os.environ.get("CI") else 2
@@ -31,6 +31,14 @@ MEMBERS: dict[str, Callable[[str], bool]] = {
     "worker": lambda command: "popen_loky" in command,
     "ray's task": lambda command: command.startswith("ray::") and "IDLE" not in command,
 }
+
+
+def left_of(look: Callable[[], list]) -> list:
+    """What `look` still finds after SECONDS."""
+    deadline = time.monotonic() + SECONDS
+    while (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 class Home:
@@ -73,12 +81,9 @@ class Home:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
-    def left(self, seconds: float = SECONDS) -> list[str]:
-        """What still lives after so many seconds."""
-        deadline = time.monotonic() + seconds
-        while (living := self.processes()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return list(living.values())
+    def left(self) -> list[str]:
+        """What still lives after SECONDS."""
+        return left_of(lambda: list(self.processes().values()))
 
 
 @pytest.fixture
@@ -92,7 +97,11 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 def test_killed_make_takes_a_drawing_and_its_workers_along(home):
     make = home.start("PROFILE=mini")
-    home.wait_for(("worker", os.cpu_count()))
+    while (
+        len(list(Path(home.folders["DATA_DIR"]).glob(".synthetic-*.partial/*"))) < 4
+    ):  # both are at their second class
+        assert make.poll() is None
+        time.sleep(0.05)
     make.kill()  # and nobody waits for it: a zombie keeps its number
     assert not home.left()
     assert not list(Path(home.folders["DATA_DIR"]).glob("synthetic-*")), "the kill came too late to tell"
@@ -175,7 +184,6 @@ def test_what_a_killed_process_started_ends_with_it(training, member, how):
     victim = next(each for each in [*worker.parents(), worker] if each in training.members(member))
     below = [*victim.children(recursive=True), victim]
     victim.send_signal(how)
-    _, living = psutil.wait_procs(below, timeout=SECONDS)
-    assert not living
+    assert not left_of(lambda: [each for each in below if at_work(each)])
     training.make.kill()
     assert not training.left()
