@@ -2,7 +2,7 @@
 PROFILE ?= mini
 JOBS ?= 2
 REPORTS_DIR ?= reports
-export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR
+export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR WEIGHTS_STAND_INS
 
 # Two notebooks side by side gain only when each keeps to its own core; profiles fix torch's threads for the same results
 # to the bit.
@@ -10,6 +10,8 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM = false
 # Without its compiled files each process would compile torch and the rest anew, eight seconds of work
 unexport PYTHONDONTWRITEBYTECODE
+# the outermost make's number: what it starts ends with it, however it ends (yogalib.processes)
+export YOGALIB_ENDS_WITH := $(shell echo $$PPID)
 # Debian's and conda's pythons must not lend their packages to ours
 export PYTHONNOUSERSITE = 1
 
@@ -29,7 +31,7 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup reproduce runs plan report test test-full lab pretrain bench doctor lock lint clean
+.PHONY: help setup reproduce runs plan rehearse report test test-full lab pretrain bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -47,7 +49,8 @@ reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [
 	@$(PY) -m yogalib prepare "$(PROFILE)"
 	@if $(MAKE) --question --no-print-directory report; \
 	 then echo "nothing to do: $(REPORTS_DIR)/$(NAME)/index.html is up to date"; \
-	 else $(if $(EXECUTOR),$(PY) -m yogalib runs "$(PROFILE)" &&) $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) report; fi
+	 else $(if $(EXECUTOR),$(PY) -m yogalib runs "$(PROFILE)" &&) $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,--jobs=$(JOBS)) \
+	      YOGALIB_ENDS_WITH=$(YOGALIB_ENDS_WITH) report; fi
 
 runs: $(SETUP)  ## make the study's runs alone, for the notebooks to find   [PROFILE=mini DATA=folder EXECUTOR=local or ray]
 	@$(PY) -m yogalib prepare "$(PROFILE)"
@@ -56,13 +59,17 @@ runs: $(SETUP)  ## make the study's runs alone, for the notebooks to find   [PRO
 plan: $(SETUP)  ## say what a profile would run and what it would take   [PROFILE=paper]
 	@$(PY) -m yogalib plan "$(PROFILE)"
 
+rehearse: $(SETUP)  ## run a whole profile in minutes, on drawn images and small random networks   [PROFILE=paper]
+	@words=$$($(PY) -m yogalib rehearse "$(PROFILE)") && \
+	 eval "$(MAKE) --no-print-directory YOGALIB_ENDS_WITH=$(YOGALIB_ENDS_WITH) reproduce $$words"
+
 report: $(REPORT)
 $(REPORT): $(PAGES)
 	@$(PY) -m yogalib publish "$(PROFILE)"
 $(SUMMARY): $(filter-out $(SUMMARY),$(PAGES))
 # <notebook>.inputs holds a hash of code, profile, data and notebook; `prepare` touches it only when the hash changes
 $(PAGES): $(BUILD)/%.html: $(BUILD)/%.inputs
-	@$(PY) -m yogalib notebook $* "$(PROFILE)"
+	@exec $(PY) -m yogalib notebook $* "$(PROFILE)"
 $(BUILD)/%.inputs: ;
 
 test: $(SETUP)  ## run the tests
@@ -72,7 +79,7 @@ test-full: $(SETUP)  ## run the tests, the slow ones too
 	@$(PY) -m pytest
 
 lab: $(SETUP)  ## open JupyterLab on the notebooks; 00_try_it asks a finished run about a picture   [DATA=folder]
-	@$(PY) -m jupyter lab --notebook-dir=notebooks
+	@env -u YOGALIB_ENDS_WITH $(PY) -m jupyter lab --notebook-dir=notebooks
 
 pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
 	@$(PY) -m yogalib pretrain

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
+from hypothesis import settings
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,6 +19,10 @@ POSES = {
     "Bound_Angle_Pose_or_Baddha_Konasana_": "ellipse",
     "Warrior_II_Pose_or_Virabhadrasana_II_": "cross",
 }
+
+# a busy machine takes its time
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # one thread, as in the profiles: the same sums in the same order
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -67,6 +73,14 @@ def own_profile(file: Path, **tuning) -> Path:
     values["fine_tuning"] |= {"encoder": "CLIP-mini-RN", "epochs": 6, "batch": 16} | tuning
     file.write_text(yaml.safe_dump(values))
     return file
+
+
+def at_work(process: psutil.Process) -> bool:
+    """Whether it has not ended; one that has stays a zombie until whoever took the orphan in asks for it."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run_interactively(name: str, parameters: dict, more: str = ""):

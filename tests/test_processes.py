@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from conftest import at_work
 
 from yogalib.processes import in_own_process, in_parallel
 from yogalib.synthetic.world import write_world
@@ -49,14 +50,6 @@ if sys.argv[2] == "parallel":
 else:
     in_own_process(work, 0, environment={}, log=Path(sys.argv[1], "log"))
 """
-
-
-def at_work(process: psutil.Process) -> bool:
-    """One that has ended stays a zombie until whoever took the orphan in asks for it."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process keeps its dead parent's number there")

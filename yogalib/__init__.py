@@ -16,6 +16,6 @@ results     runs to numbers, tables, figures: metrics, tables, audit, benchmark,
             readings; figures, galleries, style, show, handover
 study       a profile at work: what a notebook opens
 pages       notebooks to report: report, summary, inputs, console, templates
-tools       commands beside the study: doctor, predict, executor, explore, curate, pretrain, bench
+tools       commands beside the study: doctor, predict, executor, rehearse, explore, curate, pretrain, bench
 __main__    the command line
 """

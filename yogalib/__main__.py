@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     command(_pretrain, "pre-train CLIP-mini anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
+    rehearse = command(_rehearse, "make a small world for a rehearsal of a whole profile (make rehearse)")
+    rehearse.add_argument("profile")
     bench = command(_bench, "compare our speed with the naive loop's")
     bench.add_argument("--save", type=Path, metavar="FOLDER", help="keep the table there as JSON and CSV")
     weights = command(_weights, "fetch published weights")
@@ -228,6 +230,15 @@ def _doctor(arguments) -> None:
     print("\n".join(lines))
 
 
+def _rehearse(arguments) -> None:
+    """Write a small world and small networks in place of the real ones, and print the words by which make reproduces the profile on them."""
+    from yogalib.paths import Paths
+    from yogalib.tools.rehearse import rehearse
+
+    folder = Paths.of("").data / "rehearsal" / Path(arguments.profile).stem
+    print(*rehearse(arguments.profile, folder))
+
+
 def _bench(arguments) -> None:
     """Print how much faster our path is than the naive loop, measured side by side on this machine."""
     from yogalib.tools.bench.main import main as bench
@@ -309,4 +320,8 @@ def _publish(arguments) -> None:
 
 
 if __name__ == "__main__":
+    if maker := os.environ.get("YOGALIB_ENDS_WITH"):  # set by the Makefile
+        from yogalib.processes import end_with
+
+        end_with(int(maker))
     sys.exit(main())

@@ -5,18 +5,20 @@ By joblib's loky, whose workers do not import the script that starts them. Pytho
 """
 
 import os
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 from joblib import cpu_count
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from tqdm import tqdm
 
-LOOK = 0.25  # seconds between two looks at whether the parent is there
+LOOK = 0.25  # seconds between two looks at whether the other process is there
 
 
 @contextmanager
@@ -34,6 +36,14 @@ def process_pool(
         pool.shutdown(kill_workers=True)
         raise
     pool.shutdown()
+
+
+def end_with(number: int) -> None:
+    """Let this process end, whatever it is at, as soon as another one has: nobody waits for its work any more.
+
+    The other need not be its parent, whose number changes to that of whoever takes orphans in.
+    """
+    threading.Thread(target=_watch, args=(number,), daemon=True).start()
 
 
 def in_parallel(work: Callable, pieces: Iterable[tuple], desc: str, unit: str, most: int | None = None) -> list:
@@ -63,17 +73,32 @@ def in_own_process(work: Callable, *arguments, environment: dict[str, str], log:
 def _begin(parent: int, log: Path | None) -> None:
     """Ready a worker: Ctrl-C is its parent's to take, and when the parent has died, nobody waits for the work any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent)
     if log is not None:
         with log.open("ab") as file:  # by number, so that what C libraries print goes there too
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(LOOK)
+def _watch(number: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        other, handled = psutil.Process(number), _handles_hangup(number)
+        # a killed process that nobody has waited for keeps its number; another one that is given the number is not the same
+        while other.is_running() and other.status() != psutil.STATUS_ZOMBIE:
+            # GNU make, when it alone is told to hang up, gives the signal back to the system and waits for what it has started: for us
+            if handled and not _handles_hangup(number):
+                break
+            time.sleep(LOOK)
     os._exit(1)
+
+
+def _handles_hangup(number: int) -> bool:
+    """Return whether a process handles SIGHUP by itself, which Linux alone tells; where nothing tells, it is taken to."""
+    with suppress(OSError):
+        status = Path(f"/proc/{number}/status").read_text(encoding="ascii", errors="replace")
+        if caught := re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE):
+            return bool(int(caught[1], 16) >> (signal.SIGHUP - 1) & 1)
+    return True
 
 
 def _in_words(work: Callable, arguments: tuple):

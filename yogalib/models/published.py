@@ -10,7 +10,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from yogalib.errors import BadInput
-from yogalib.models.checkpoints import converted, import_clip, open_archive, read_weights, sha256_of, write_converted
+from yogalib.models.checkpoints import (
+    archive_digests,
+    converted,
+    import_clip,
+    open_archive,
+    read_weights,
+    sha256_of,
+    stand_ins,
+    write_converted,
+)
 from yogalib.paths import write_whole
 from yogalib.profile import Yolo
 
@@ -50,11 +59,11 @@ def published(name: str) -> Published:
     if name == "blazepose":
         return Published(MEDIAPIPE, "the package index", None)
     if name in YOLO:
-        return Published(name, f"{YOLO_RELEASE}/{name}", YOLO[name])
+        return Published(name, f"{YOLO_RELEASE}/{name}", _yolo_digest(name))
     urls = import_clip().clip._MODELS
     if name not in urls:
         raise BadInput(f"no weights named '{name}' are published: choose {', '.join([*urls, *YOLO, 'blazepose'])}")
-    return Published(archive_name(name), urls[name], urls[name].split("/")[-2])
+    return Published(archive_name(name), urls[name], archive_digests()[archive_name(name)])
 
 
 def archive_name(encoder: str) -> str:
@@ -266,11 +275,15 @@ def _check(file: Path, sha256: str | None) -> None:
         raise BadInput(f"{file} is not the published file: its sha256 differs ({found}, not {sha256})")
 
 
+def _yolo_digest(name: str) -> str | None:
+    return stand_ins().get(name) or YOLO.get(name)
+
+
 def _check_yolo(file: Path) -> None:
     """Hold a file against its known digest, or the one recorded when it was first seen, in a line that `sha256sum -c` reads."""
     record = file.with_name(f"{file.name}.sha256")
-    if YOLO.get(file.name) is not None:
-        _check(file, YOLO[file.name])
+    if digest := _yolo_digest(file.name):
+        _check(file, digest)
     elif not record.is_file():
         with suppress(OSError):  # a folder that can't be written to
             write_whole(record, lambda path: path.write_text(f"{sha256_of(file)}  {file.name}\n", encoding="utf-8"))

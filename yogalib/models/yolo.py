@@ -78,6 +78,12 @@ def train_yolo(
     return _apart(folder, _train, folder.resolve(), start, settings, counts, files, device)
 
 
+def write_untrained(shape: str, file: Path) -> None:
+    """Write a network of a shape, such as yolov8n-cls.yaml, with random weights, in the form of ultralytics' published ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        _apart(Path(folder), _write_untrained, shape, file.resolve())
+
+
 def ask_yolo(
     task: str, model: str | Path, files: list[Path], resolution: int, device: str, **more
 ) -> dict[str, np.ndarray]:
@@ -144,6 +150,10 @@ def _open(model: str | Path):
     from ultralytics import YOLO  # patches: see above
 
     return YOLO(model, task="classify")
+
+
+def _write_untrained(shape: str, file: Path) -> None:
+    _open(shape).save(file)
 
 
 def _train(

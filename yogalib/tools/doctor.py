@@ -25,7 +25,7 @@ def check(profile: str) -> Study:
         _ = study.device  # only then is it worth the seconds that torch takes to load
     study.subset(zero_shot.subset)
     for subset in (tuning.subset, *study.profile.small_runs.grid_subsets):
-        study.split(study.subset(subset))
+        study.validation(study.split(study.subset(subset))[0])
     other = study.validation_set()
     if other is not None and other.images is not None:  # a drawn one lacks nothing
         _ = other.index
