@@ -9,6 +9,8 @@ import yaml
 from PIL import Image
 
 from yogalib.__main__ import main
+from yogalib.dataset.index import build_index
+from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
 from yogalib.models import kept
 from yogalib.models.blazepose import LANDMARKS
@@ -16,8 +18,9 @@ from yogalib.models.skeleton import JOINTS, predict
 from yogalib.models.written import Spoil, landmarks_on, see, simulate, train_on_writing
 from yogalib.paths import Paths
 from yogalib.profile import Machine, Written
-from yogalib.runs import asks
+from yogalib.runs import asks, questions
 from yogalib.runs.store import Workshop, find_run
+from yogalib.study import Study
 from yogalib.synthetic.bodies import pose_bodies
 from yogalib.synthetic.camera import Camera, look_at
 from yogalib.synthetic.poses import load_poses, random_angles, read_poses, written_entries
@@ -141,9 +144,25 @@ def test_written_run_answers_for_photographs_and_names_a_pose_of_ones_own(star, 
     assert json.loads(told.out)[0]["poses"][0] | {"probability": 1} == {
         "folder": "Star_Pose_or_Utthita_Tadasana", "sanskrit": "Utthita Tadasana", "english": "Star", "probability": 1,
     }  # fmt: skip
-    assert told.err == f"yogalib: {folder / 'nobody.png'}: nobody was found in it\n"
+    assert told.err.endswith(f"yogalib: {folder / 'nobody.png'}: nobody was found in it\n")
+    rows = build_index(folders / "photos", 1).assign(**{"class": 82})
+    source = Source(folders / "photos", folders / "index.parquet", paths.data / "cache", "pad")
+    asked = workshop.run(asks.kept(ask, source, rows))
+    names = asked.predictions["path"].str.rpartition("/")[2].tolist()
+    assert asked.predicted[names.index("somebody.png")] == 82
+    assert np.ptp(asked.probabilities[names.index("nobody.png")]) == 0
     assert main(["evaluate", str(folders / "photos"), "--run", "written", "--json"]) == 0
     told = capsys.readouterr()
     result = json.loads(told.out)
     assert (result["n"], result["top1"], result["top5"]) == (2, 0.5, 0.5)
     assert "nobody was found on 1 of 2 pictures: counted as wrong" in told.err
+
+
+def test_a_study_asks_the_written_poses_about_its_test_images(folders, photos, monkeypatch):
+    monkeypatch.setenv("DATA", str(photos))
+    study = Study.open("photos")
+    asked = questions.written(study)
+    assert asked["bodies"].name == asks.written(study.paths).name
+    assert asked["images"].of is asked["bodies"]
+    assert asked["images"].test["path"].tolist() == study.parts("all")[1]["path"].tolist()
+    assert asked["images"].classes == list(range(82))

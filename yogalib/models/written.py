@@ -153,7 +153,6 @@ def train_on_writing(
 
 def answer(ask, at, folder) -> tuple[np.ndarray]:
     """Answer a run of this kind (yogalib.runs.asks): learn the poses of the training rows, and name those of other bodies."""
-    at.device  # noqa: B018 - sets torch's threads
     entries = written_entries(None if ask.source.folder == POSES_FILE else ask.source.folder)
     poses = read_poses(dict(entries[number] for number in ask.classes))
     model, losses = train_on_writing(poses, ask.settings)

@@ -95,6 +95,12 @@ def benchmark(study) -> dict[str, dict]:
     }
 
 
+def written(study) -> dict[str, Ask]:
+    """Beyond the paper: a network of the poses as they are written, about other drawn bodies and about the first split's test images."""
+    learnt, (_, test) = asks.written(study.paths), study.parts(study.profile.fine_tuning.subset)
+    return {"bodies": learnt, "images": asks.kept(learnt, study.source, test)}
+
+
 def fine_tuned_splits(study, encoder: str | None = None) -> list[Ask]:
     """Fine-tunings on each of the profile's random splits; the first is the profile's own, and the main encoder's is kept."""
     changes = {} if encoder is None else {"encoder": encoder}
