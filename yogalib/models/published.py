@@ -130,28 +130,27 @@ def _bring_yolo(known: Published, weights: Path, source: Path | None) -> Path:
 
 
 def bring_blazepose(weights: Path, source: Path | None = None) -> Path:
-    """Return the folder of BlazePose's two files, put there first where they are not. Raises BadInput as `bring_weights` does.
+    """Return the folder of BlazePose's two files, put there first where they are not, or not whole.
 
-    source : a folder that holds the two files, or mediapipe's wheel.
+    source : a folder that holds the two files, or mediapipe's wheel. Raises BadInput as `bring_weights` does.
     """
     folder = weights / "blazepose"
-    if not all((folder / name).is_file() for name in BLAZEPOSE):
-        with TemporaryDirectory() as passing:
-            places = [source or _unpacked_wheel(Path(passing))]
-            places += [_unpack(wheel, Path(passing)) for wheel in places[0].glob("mediapipe-*.whl")]
-            for name, sha256 in BLAZEPOSE.items():
-                given = next((place / name for place in reversed(places) if (place / name).is_file()), None)
-                if given is None:
-                    raise BadInput(f"{places[0]} holds no {name} and no wheel of {MEDIAPIPE}")
-                _check(given, sha256)
-                write_whole(folder / name, lambda path, given=given: shutil.copyfile(given, path))
-    for name, sha256 in BLAZEPOSE.items():
-        _check(folder / name, sha256)
+    if all((folder / name).is_file() and sha256_of(folder / name) == sha256 for name, sha256 in BLAZEPOSE.items()):
+        return folder
+    with TemporaryDirectory() as passing:
+        place = source or _fetch_wheel(Path(passing))
+        for wheel in place.glob("mediapipe-*.whl"):
+            place = _unpack(wheel, Path(passing))
+        for name, sha256 in BLAZEPOSE.items():
+            if not (place / name).is_file():
+                raise BadInput(f"{place} holds no {name} and no wheel of {MEDIAPIPE}")
+            _check(place / name, sha256)
+            write_whole(folder / name, lambda path, name=name: shutil.copyfile(place / name, path))
     return folder
 
 
-def _unpacked_wheel(passing: Path) -> Path:
-    """Fetch mediapipe's wheel through whatever package index pip or uv has, and return the folder of its networks."""
+def _fetch_wheel(passing: Path) -> Path:
+    """Bring mediapipe's wheel, or BlazePose's files out of it, into a folder through whatever package index pip or uv has."""
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}") or shutil.which("uv") or "uv"
     options = [word for pair in WHEEL.items() for word in pair]
     ways = (
@@ -168,10 +167,8 @@ def _unpacked_wheel(passing: Path) -> Path:
             told = f"{type(error).__name__}: {error}"
             continue
         if done.returncode == 0:
-            for wheel in passing.glob("*.whl"):
-                _unpack(wheel, passing)
-            for file in passing.rglob("*.tflite"):
-                if file.name in BLAZEPOSE and file.parent != passing:
+            for file in passing.glob("mediapipe/**/*.tflite"):  # uv's
+                if file.name in BLAZEPOSE:
                     file.rename(passing / file.name)
             return passing
         told = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "")

@@ -73,8 +73,9 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     """
     index = build_index(folder, minimum_side=1)
     unknown = index["status"] == "unknown_class"  # perhaps a pose of the user's own
-    index.loc[unknown, "class"] = [
-        class_among(Path(path).parent.name, run.poses) for path in index.loc[unknown, "path"]
+    index["class"] = [
+        class_among(Path(path).parent.name, run.poses) if own else number
+        for path, number, own in zip(index["path"], index["class"], unknown, strict=True)
     ]
     index.loc[unknown & (index["class"] >= 0), ["status", "detail"]] = ["kept", ""]
     foreign = (index["status"] == "kept") & ~index["class"].isin(run.classes)
