@@ -31,7 +31,7 @@ RUN_BY = {
     r"(RAY_ADDRESS=\S+ )?make (reproduce .*EXECUTOR=ray|runs)\b": "tools/test_executor.py::test_cluster_that_loses_a_node_makes_the_same_runs_to_the_byte",
     r"\S*ray start\b": "tools/test_executor.py::test_cluster_that_loses_a_node_makes_the_same_runs_to_the_byte",
     r"make reproduce\b": "test_reproduce.py::test_reproduce_leaves_all_that_the_contract_lists",
-    r"make plan\b": "runs/test_plan.py::test_plan_says_it_all_in_one_page_and_touches_nothing",
+    r"make plan\b": "runs/test_plan.py::test_plan_says_it_all_in_one_page_and_leaves_its_pace_alone",
     r"make rehearse\b": "tools/test_rehearse.py::test_every_page_of_the_paper_profile_is_made_and_says_on_top_that_it_is_a_rehearsal",
     r"make doctor\b": "test_reproduce.py::test_doctor_says_for_each_profile_what_is_missing",
     r"make test(-full)?\b": "test_readme.py::test_make_test_collects_the_tests",
