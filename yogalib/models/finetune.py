@@ -86,10 +86,10 @@ def _crop_and_flip(pixels: Tensor, settings: Augmentation, draws: Tensor) -> Ten
 
 
 def make_optimiser(model: torch.nn.Module, settings: Optimiser, steps: int):
-    """Return AdamW over all weights, and its schedule (one `step()` per batch)."""
+    """Return AdamW over all weights that learn, and its schedule (one `step()` per batch)."""
     on_gpu = (device := next(model.parameters()).device).type == "cuda"
     adamw = torch.optim.AdamW(
-        model.parameters(),
+        [weights for weights in model.parameters() if weights.requires_grad],  # CLIP-lite's first stages do not
         # a recorded graph reads the rate where it lies
         lr=torch.tensor(settings.learning_rate, device=device) if on_gpu else settings.learning_rate,
         capturable=on_gpu,
