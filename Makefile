@@ -31,7 +31,7 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup reproduce runs plan rehearse report test test-full lab pretrain bench doctor lock lint clean
+.PHONY: help setup reproduce runs plan rehearse report test test-full lab pretrain pretrain-lite bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -83,6 +83,9 @@ lab: $(SETUP)  ## open JupyterLab on the notebooks; 00_try_it asks a finished ru
 
 pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
 	@$(PY) -m yogalib pretrain
+
+pretrain-lite: $(SETUP)  ## pre-train CLIP-lite anew (about two hours of one core)
+	@$(PY) -m yogalib pretrain-lite
 
 bench: $(SETUP)  ## compare our speed with the naive loop's, side by side
 	@$(PY) -m yogalib bench

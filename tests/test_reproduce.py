@@ -391,7 +391,8 @@ def test_raw_scrape_ends_in_a_message_that_names_what_was_dropped(shared, tmp_pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["predict", "nowhere.jpg", "--run", "last"], "run 'last' not found"),
+        (["predict", "nowhere.jpg"], "nowhere.jpg is not there"),
+        (["predict", ".", "--run", "last"], "run 'last' not found"),
         (["evaluate", ".", "--run", "no/such/run"], "not found"),
         (["weights", "ViT-X"], "no weights named 'ViT-X' are published"),
     ],

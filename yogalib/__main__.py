@@ -34,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(function, help_text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(function.__name__.lstrip("_"), help=help_text, description=function.__doc__)
+        name = function.__name__.lstrip("_").replace("_", "-")
+        added = commands.add_parser(name, help=help_text, description=function.__doc__)
         added.set_defaults(command=function)
         return added
 
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-private-addresses", action="store_true", help="for tests: this machine's network, too"
     )
     command(_pretrain, "pre-train CLIP-mini anew")
+    command(_pretrain_lite, "pre-train CLIP-lite anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
     rehearse = command(_rehearse, "make a small world for a rehearsal of a whole profile (make rehearse)")
@@ -205,6 +207,13 @@ def _pretrain(arguments) -> None:
     from yogalib.tools.pretrain import main as pretrain
 
     pretrain()
+
+
+def _pretrain_lite(arguments) -> None:
+    """Pre-train CLIP-lite from ImageNet's weights on the same kind of bodies; a killed run goes on where it stopped."""
+    from yogalib.tools.pretrain_lite import main as pretrain_lite
+
+    pretrain_lite()
 
 
 def _plan(arguments) -> None:

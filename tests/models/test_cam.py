@@ -7,7 +7,7 @@ from pytorch_grad_cam import ScoreCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from yogalib.models.cam import GScoreCAM, PromptLogits, activation_maps, mass_inside, road, watched_layer
-from yogalib.models.encoders import MINI, Encoder, fresh_clip
+from yogalib.models.encoders import SHIPPED, Encoder, fresh_clip
 from yogalib.models.zero_shot import classify, normalise
 
 
@@ -74,7 +74,7 @@ def test_hooks_do_not_pile_up(pictures):
     assert not layer._forward_hooks
 
 
-@pytest.mark.parametrize("name", list(MINI))
+@pytest.mark.parametrize("name", list(SHIPPED))
 def test_maps_have_the_pictures_size_and_depend_on_the_prompt(name):
     encoder = fresh(name)
     pixels = np.random.default_rng(1).integers(0, 256, (2, encoder.resolution, encoder.resolution, 3)).astype(np.uint8)

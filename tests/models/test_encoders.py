@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from tiny_clip import archive, same_answers, tiny_encoder
 
 from yogalib.errors import BadInput
-from yogalib.models.encoders import MINI, OPENAI, RANDOM, import_clip, open_encoder, weights_file
+from yogalib.models.encoders import OPENAI, RANDOM, SHIPPED, import_clip, open_encoder, weights_file
 
 
 def test_our_names_are_clips_own_and_their_files_too():
@@ -75,14 +75,14 @@ def test_checkpoint_that_is_none_is_refused_without_running_it(tmp_path, capsys,
     assert "unpickled!" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [name + RANDOM for name in MINI])
-def test_clip_mini_is_a_clip_of_a_few_million_weights_from_its_seed(tmp_path, name):
+@pytest.mark.parametrize("name", [name + RANDOM for name in SHIPPED])
+def test_ours_is_a_clip_of_a_few_million_weights_from_its_seed(tmp_path, name):
     first, again, other = (open_encoder(name, tmp_path, seed) for seed in (0, 0, 1))
     assert isinstance(first.model, import_clip().model.CLIP)
     assert 3e6 < sum(weight.numel() for weight in first.model.parameters()) < 9e6
     assert first.weights == again.weights != other.weights
     assert torch.equal(first.model.text_projection, again.model.text_projection)
-    assert first.resolution == MINI[name.removesuffix("-random")]["image_resolution"]
+    assert first.resolution == SHIPPED[name.removesuffix("-random")]["image_resolution"]
 
 
 def test_opening_an_encoder_leaves_the_random_state_alone(tmp_path):

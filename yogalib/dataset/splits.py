@@ -32,7 +32,7 @@ def split_rows(
         in_test = _stratified(rows, test_share, seed, groups)
         in_train = ~in_test
     train, test = rows[in_train], rows[in_test]
-    for part, name in ((train, "training"), (test, "test")):
+    for part, name in ((test, "test"), (train, "training")):
         _check_every_class(rows, part, name, f"split.method {method}, split.test_share {test_share}")
     return train, test
 

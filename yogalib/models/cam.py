@@ -65,12 +65,14 @@ class GScoreCAM(BaseCAM):
 def watched_layer(model: nn.Module) -> tuple[nn.Module, object, int]:
     """Return the layer whose channels are asked, how its output becomes (N, K, h, w), and K.
 
-    For a ResNet the last stage; for a ViT the first normalisation of the last block, since at that block's output no
+    For a ResNet the last stage; for EfficientNet-Lite0 what is pooled, behind its activation; for a ViT the first normalisation of the last block, since at that block's output no
     gradient reaches the patches.
     """
     visual = model.visual
     if hasattr(visual, "layer4"):
         return visual.layer4, None, visual.layer4[-1].conv3.out_channels
+    if hasattr(visual, "trunk"):
+        return visual.trunk.bn2, None, visual.projection.in_features
 
     def as_map(tokens: Tensor) -> Tensor:  # (1 + h * w, N, K), the class token first
         side = int((len(tokens) - 1) ** 0.5)

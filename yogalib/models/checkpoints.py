@@ -15,6 +15,10 @@ from yogalib.paths import write_whole
 # environment variable, of a rehearsal alone: a JSON file with the sha256 of small files that stand in for published ones, by their names
 STAND_INS = "WEIGHTS_STAND_INS"
 
+# the constants of clip's own preprocessing
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
 
 def import_clip():
     """Import clip without the warning about pkg_resources that it gives each time."""

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from yogalib.models.costs import TABLE, TOKENS, Costs, encoder_costs
 from yogalib.models.device import Device
-from yogalib.models.encoders import RANDOM, SHAPES, import_clip, open_encoder
+from yogalib.models.encoders import RANDOM, SHAPES, new_clip, open_encoder
 from yogalib.models.finetune import batch_loss, make_optimiser
 from yogalib.paths import write_whole
 from yogalib.profile import FineTuning
@@ -19,9 +19,8 @@ from yogalib.profile import FineTuning
 
 def counted_costs(name: str, tokens: int = TOKENS) -> Costs:
     """Return an encoder's costs, counted on torch's meta device, where tensors have a shape and no content. tokens : of a prompt."""
-    shape = SHAPES[name]
     with torch.device("meta"):
-        model, side = import_clip().model.CLIP(**shape), shape["image_resolution"]
+        model, side = new_clip(name), SHAPES[name]["image_resolution"]
         pictures = [torch.empty(count, 3, side, side) for count in (1, 2)]
         prompts = [torch.zeros(count, tokens, dtype=torch.long) for count in (1, 2)]
     costs = [_operations(model.encode_image, pictures[0]), _operations(model.encode_text, prompts[0])]

@@ -1,4 +1,4 @@
-"""One call opens any encoder: the nine of OpenAI, a local checkpoint, or CLIP-mini, which comes with yogalib."""
+"""One call opens any encoder: the nine of OpenAI, a local checkpoint, or CLIP-mini and CLIP-lite, which come with yogalib."""
 
 import hashlib
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _MINI_TEXT = {
     "transformer_heads": 1,
     "transformer_layers": 4,
 }
-# clip.model.CLIP's own arguments; small enough for two cores. Weights: yogalib/pretrain.py.
+# clip.model.CLIP's own arguments; small enough for two cores. Weights: yogalib/tools/pretrain.py.
 MINI = {
     "CLIP-mini-ViT": _MINI_TEXT
     | {"embed_dim": 128, "image_resolution": 96, "vision_layers": 4, "vision_width": 192, "vision_patch_size": 16},
@@ -58,9 +58,13 @@ MINI = {
         "vision_patch_size": None,
     },
 }
-MINI_WEIGHTS = Path(__file__).with_name("mini")
+# CLIP-mini's words beside EfficientNet-Lite0 (yogalib/models/lite). Weights: yogalib/tools/pretrain_lite.py.
+LITE = {"CLIP-lite": _MINI_TEXT | {"embed_dim": 128, "image_resolution": 128}}
+MINI_WEIGHTS, LITE_WEIGHTS = (Path(__file__).with_name(name) for name in ("mini", "lite"))
 RANDOM = "-random"  # CLIP-mini-RN-random is CLIP-mini-RN before its pre-training; ViT-B/32-random serves to time things
-SHAPES = OPENAI | MINI
+LITE_MARK = "visual.trunk.conv_stem.weight"  # a state dict that has it is a CLIP-lite's
+SHIPPED = MINI | LITE
+SHAPES = OPENAI | SHIPPED
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
 
 
@@ -107,7 +111,7 @@ def resolution_of(name: str) -> int | None:
 
 
 def weights_file(name: str, weights: Path) -> Path | None:
-    """Return the file that holds the encoder's weights; None for CLIP-mini with random ones.
+    """Return the file that holds the encoder's weights; None for one with random weights.
 
     Published encoders are looked for in `weights` and where clip.load keeps them (~/.cache/clip).
 
@@ -115,11 +119,12 @@ def weights_file(name: str, weights: Path) -> Path | None:
     """
     if name.endswith(RANDOM) and name.removesuffix(RANDOM) in SHAPES:
         return None
-    if name in MINI:
-        if (file := MINI_WEIGHTS / f"{name}.safetensors").is_file():
+    if name in SHIPPED:
+        folder, command = (LITE_WEIGHTS, "pretrain-lite") if name in LITE else (MINI_WEIGHTS, "pretrain")
+        if (file := folder / f"{name}.safetensors").is_file():
             return file
         raise BadInput(
-            f"weights of {name} do not come with this version: make them with 'make pretrain', or use {name}{RANDOM}"
+            f"weights of {name} do not come with this version: make them with 'make {command}', or use {name}{RANDOM}"
         )
     if name in OPENAI:
         if file := find_encoder(name, weights):
@@ -133,7 +138,7 @@ def weights_file(name: str, weights: Path) -> Path | None:
             return Path(name)
         raise BadInput(f"encoder checkpoint {name} is not there")
     raise BadInput(
-        f"encoder '{name}' is unknown: choose {', '.join([*MINI, *(mini + RANDOM for mini in MINI), *OPENAI])}, "
+        f"encoder '{name}' is unknown: choose {', '.join([*SHIPPED, *(ours + RANDOM for ours in SHIPPED), *OPENAI])}, "
         f"or give the path of a CLIP checkpoint ({', '.join(CHECKPOINTS)})"
     )
 
@@ -157,7 +162,7 @@ def _last_digest(file: Path, changed: int) -> str:
 def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
     """Return the encoder of that name, in fp32 on the CPU, in evaluation mode.
 
-    name : one of OPENAI, one of MINI (with `-random` behind it: before any training), or the path of a checkpoint of
+    name : one of OPENAI, one of SHIPPED (with `-random` behind it: before any training), or the path of a checkpoint of
     clip.model.CLIP. weights : folder of the published files. seed : of random weights.
 
     Raises BadInput when the name is unknown, or the file is missing, damaged or no CLIP.
@@ -183,7 +188,16 @@ def fresh_clip(name: str, seed: int):
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        return new_clip(name)
+
+
+def new_clip(name: str):
+    """Return an encoder's network with the random weights that torch's global state gives."""
+    if name not in LITE:
         return import_clip().model.CLIP(**SHAPES[name])
+    from yogalib.models.lite.tower import new_lite  # timm: seconds
+
+    return new_lite(**SHAPES[name])
 
 
 def build_clip(state: dict, source: Path):
@@ -198,6 +212,10 @@ def build_clip(state: dict, source: Path):
         key: value for key, value in state.items() if key not in ("input_resolution", "context_length", "vocab_size")
     }
     try:
+        if LITE_MARK in state:
+            from yogalib.models.lite.tower import build_lite  # timm: seconds
+
+            return build_lite(state)
         model = import_clip().model.build_model(dict(state)).float()
         model.load_state_dict(
             {key: value.float() if value.is_floating_point() else value for key, value in state.items()}

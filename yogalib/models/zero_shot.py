@@ -7,13 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from yogalib.models.checkpoints import MEAN, STD
 from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.resident import Pictures, images_of
-
-# the constants of clip's own preprocessing
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def normalise(pixels: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Where bodies stand: studios, rooms, gardens, beaches, and grounds that mean nothing. All at the picture's own size."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -20,8 +22,18 @@ GROUNDS = ((95, 135, 60), (120, 150, 70), (205, 185, 145), (125, 115, 100), (70,
 GREENS = ((60, 95, 45), (40, 75, 35), (95, 130, 60), (70, 90, 75), (120, 125, 60))
 
 
-def draw_place(rng: np.random.Generator, look: Look, height: int, width: int, horizon: int) -> np.ndarray:
-    """Return a background, uint8 (height, width, 3); the floor meets what is behind it in row `horizon`."""
+def draw_place(
+    rng: np.random.Generator,
+    look: Look,
+    height: int,
+    width: int,
+    horizon: int,
+    photographs: Sequence[np.ndarray] = (),
+) -> np.ndarray:
+    """Return a background, uint8 (height, width, 3); the floor meets what is behind it in row `horizon`.
+
+    photographs : uint8 (h, w, 3) each; a piece of one takes all or half of two in five shaded pictures' backgrounds.
+    """
     kind = pick(rng, PLACES[look.style])
     draw = {"room": _room, "outdoors": _outdoors}.get(kind)
     canvas = draw(rng, height, width, horizon) if draw else _ground(rng, kind, look, height, width, horizon)
@@ -31,7 +43,45 @@ def draw_place(rng: np.random.Generator, look: Look, height: int, width: int, ho
         if rng.random() < 0.35:  # out of focus
             wide = 1 + int(width * between(rng, 0.01, 0.09))
             canvas = cv2.blur(canvas, (wide, wide))
+    if len(photographs) and look.shaded and rng.random() < 0.4:
+        canvas = _before_photograph(rng, canvas, horizon, photographs)
     return canvas
+
+
+def _before_photograph(
+    rng: np.random.Generator, canvas: np.ndarray, horizon: int, photographs: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the background with a photograph's piece for all of it, for what is behind the floor, or for the floor."""
+    (height, width), kind = canvas.shape[:2], rng.random()
+    if kind < 0.4:
+        return _piece(rng, photographs, height, width)
+    canvas = np.ascontiguousarray(canvas)
+    if kind < 0.75 and horizon > 2:
+        canvas[:horizon] = _piece(rng, photographs, min(horizon, height), width)
+    elif height - horizon > 2:
+        canvas[horizon:] = _piece(rng, photographs, height - horizon, width)
+    return canvas
+
+
+def _piece(rng: np.random.Generator, photographs: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
+    """Return a piece of a photograph, mirrored, in other colours, blurred and paler now and then: a few serve for many."""
+    whole = photographs[int(rng.random() * len(photographs))]
+    share = between(rng, 0.25, 1.0)
+    high, wide = int(share * whole.shape[0]), int(share * whole.shape[1])
+    y, x = int(rng.random() * (whole.shape[0] - high)), int(rng.random() * (whole.shape[1] - wide))
+    piece = whole[y : y + high, x : x + wide]
+    piece = piece[:, ::-1] if rng.random() < 0.5 else piece
+    piece = piece[::-1] if rng.random() < 0.25 else piece
+    piece = cv2.resize(np.ascontiguousarray(piece), (width, height), interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.6:
+        hsv = cv2.cvtColor(piece, cv2.COLOR_RGB2HSV).astype(np.int16)
+        hsv[..., 0] = (hsv[..., 0] + int(rng.random() * 180)) % 180
+        hsv[..., 1] = (hsv[..., 1] * between(rng, 0.2, 1.3)).clip(0, 255)
+        piece = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+    if rng.random() < 0.5:
+        blur = 1 + 2 * int(width * between(rng, 0.003, 0.03))
+        piece = cv2.blur(piece, (blur, blur))
+    return cv2.convertScaleAbs(piece, alpha=between(rng, 0.5, 1.1), beta=between(rng, -10, 60))
 
 
 def _ground(rng: np.random.Generator, kind: str, look: Look, height: int, width: int, horizon: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Random bodies drawn ahead of pre-training, in chunks on disk that a killed run finds again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,10 +15,10 @@ from yogalib.synthetic.skeleton import Bodies, sample_proportions
 FIELDS = ("joints", "radius", "face", "chest_front", "pelvis_front")
 
 
-def draw_chunk(file: Path, seed: int, images: int, size: int) -> Path:
+def draw_chunk(file: Path, seed: int, images: int, size: int, photographs: Sequence[np.ndarray] = ()) -> Path:
     """Draw `images` random bodies of one seed into `file` (.npz), unless it is there.
 
-    Holds pixels uint8 (N, size, size, 3), seen float32 (N, J, 3) (scene.Picture.joints) and the Bodies' own arrays.
+    photographs : what may stand behind the bodies (places.draw_place). Holds pixels uint8 (N, size, size, 3), seen float32 (N, J, 3) (scene.Picture.joints) and the Bodies' own arrays.
     """
     if file.exists():
         return file
@@ -28,7 +29,7 @@ def draw_chunk(file: Path, seed: int, images: int, size: int) -> Path:
     pixels = np.empty((images, size, size, 3), np.uint8)
     seen = np.empty((images, bodies.joints.shape[1], 3), np.float32)
     for row in range(images):
-        picture = draw_picture(bodies, row, postures.view[row], rng, (size, size))
+        picture = draw_picture(bodies, row, postures.view[row], rng, (size, size), photographs=photographs)
         pixels[row], seen[row] = picture.pixels, picture.joints
     arrays = {name: getattr(bodies, name).astype(np.float32) for name in FIELDS}
 

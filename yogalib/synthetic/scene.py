@@ -1,5 +1,6 @@
 """One whole picture: a place, what lies on its floor, the body, what stands before it, and what a camera does to it all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -39,11 +40,13 @@ def draw_picture(
     style: str | None = None,
     with_parts: bool = False,
     near: bool = False,
+    photographs: Sequence[np.ndarray] = (),
 ) -> Picture:
     """Draw one body in a place of its own.
 
     bodies, row : the body. view : its range of camera azimuths in degrees. size : width, height in pixels.
-    style : one of look.STYLES, or any. near : by a camera held near and high, at a slant.
+    style : one of look.STYLES, or any. near : by a camera held near and high, at a slant. photographs : that may stand
+    behind it (places.draw_place).
     """
     width, height = size
     look, joints = sample_look(rng, style), bodies.joints[row]
@@ -52,7 +55,7 @@ def draw_picture(
     seen = look_at(joints, bodies.radius[row], camera, width * SUPERSAMPLE, height * SUPERSAMPLE)
     layer = render(bodies, row, seen, look, rng, size, with_parts)
     floor = _Floor(seen, joints)
-    canvas = draw_place(rng, look, height, width, floor.horizon(rng, height))
+    canvas = draw_place(rng, look, height, width, floor.horizon(rng, height), photographs)
     floor.dress(rng, canvas, look)
     if look.shaded and rng.random() < 0.03:
         _neighbour(rng, canvas, layer)

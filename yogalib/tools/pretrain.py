@@ -59,13 +59,38 @@ SETTINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Windows:
+    """How far the windows of a picture stray from it and from each other.
+
+    smallest, largest : side of the window, as a share of the picture's. turn : radians, to either side. shift : share of half a side, each
+    way. colour : of finetune.recolour. barred : share of the windows with white bars, which take up to `bar` of a side.
+    rough : also as pictures of the web are, blurred, grey, badly coded.
+    """
+
+    smallest: float = 0.8
+    largest: float = 1.25
+    turn: float = 0.15
+    shift: float = 0.1
+    colour: float = 0.3
+    barred: float = 0.3
+    bar: float = 0.3
+    rough: bool = False
+
+
+MILD = Windows()
+
+
 class Heads(nn.Module):
-    """What the first stage asks of the image tower: facts and joints from its features, joints from a map within it."""
+    """What is asked of the image tower beside words: facts and joints from its features, joints from a map within it."""
 
     def __init__(self, visual: nn.Module, features: int):
         super().__init__()
         self.facts, self.joints = nn.Linear(features, len(FACTS)), nn.Linear(features, 3 * len(JOINTS))
-        if hasattr(visual, "layer2"):
+        if hasattr(visual, "trunk"):
+            inner = visual.trunk.blocks[4]  # the last at a sixteenth of the picture's side
+            channels = inner[-1].conv_pwl.out_channels
+        elif hasattr(visual, "layer2"):
             inner, channels = visual.layer2, visual.layer2[-1].conv3.out_channels
         else:
             inner, channels = (
@@ -95,30 +120,41 @@ def about_the_middle(joints: Tensor) -> Tensor:
     return torch.cat([centred[:, :, :2] / across, centred[:, :, 2:]], dim=2).flatten(1)
 
 
-def vary(pixels: np.ndarray, joints: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def vary(
+    pixels: np.ndarray, joints: Tensor, size: int, generator: torch.Generator, windows: Windows = MILD
+) -> tuple[Tensor, Tensor]:
     """Return a window of each picture, float (B, size, size, 3), and the joints as shares of it, (B, J, 3).
 
     pixels : uint8 (B, R, R, 3). Half of the pictures are mirrored, with their joints. All are shifted, turned, made larger
     or smaller and recoloured; some get white bars, as a wide photograph has that was padded to a square.
     """
     flip, zoom, turn, x, y, bar = torch.rand(6, len(pixels), generator=generator)
-    sign, side, angle = torch.where(flip < 0.5, -1.0, 1.0), 0.8 + 0.45 * zoom, 0.3 * (turn - 0.5)
+    sign, side = torch.where(flip < 0.5, -1.0, 1.0), windows.smallest + (windows.largest - windows.smallest) * zoom
+    angle = 2 * windows.turn * (turn - 0.5)
     cosine, sine = side * angle.cos(), side * angle.sin()
     # from the window to the picture, both -1 to 1 across and down
     turned = torch.stack([sign * cosine, -sine, sign * sine, cosine], dim=1).unflatten(1, (2, 2))
-    shift = 0.2 * torch.stack([x - 0.5, y - 0.5], dim=1)[:, :, None]
+    shift = 2 * windows.shift * torch.stack([x - 0.5, y - 0.5], dim=1)[:, :, None]
     half = pixels.shape[1] / 2
     # OpenCV counts from the middle of the first pixel; it is ten times faster here than torch's grid_sample
     start = turned @ torch.full((2, 1), 1 / size - 1.0) + shift + 1 - 1 / (2 * half)
     affine = torch.cat([turned * (2 * half / size), start * half], dim=2).numpy()
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    windows = [
+    seen = [
         cv2.warpAffine(p, a, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         for p, a in zip(pixels, affine, strict=True)
     ]
+    if windows.rough:
+        seen = [
+            roughen(each, chance)
+            for each, chance in zip(seen, torch.rand(len(seen), 7, generator=generator).tolist(), strict=True)
+        ]
     draws = torch.cat([torch.rand(len(pixels), count, generator=generator) for count in (3, 1)], dim=1)
-    window = recolour(torch.from_numpy(np.stack(windows)), 0.3, draws)[..., torch.randperm(3, generator=generator)]
-    edge = torch.linspace(-1, 1, size).abs() > 1 - 0.3 * (bar[:, None] - 0.7).clamp(min=0) / 0.3
+    window = recolour(torch.from_numpy(np.stack(seen)), windows.colour, draws)[
+        ..., torch.randperm(3, generator=generator)
+    ]
+    width = windows.bar * (bar[:, None] - 1 + windows.barred).clamp(min=0) / windows.barred
+    edge = torch.linspace(-1, 1, size).abs() > 1 - width
     bars = torch.where(
         (x < 0.8)[:, None, None], edge[:, :, None], edge[:, None, :]
     )  # wide pictures are commoner than tall
@@ -126,6 +162,25 @@ def vary(pixels: np.ndarray, joints: Tensor, size: int, generator: torch.Generat
     joints = torch.cat([(places + 1) / 2, joints[:, :, 2:]], dim=2)
     joints = torch.where((flip < 0.5)[:, None, None], joints[:, MIRRORED], joints)
     return window.masked_fill(bars[..., None], 255.0), joints
+
+
+def roughen(window: np.ndarray, chance: list[float]) -> np.ndarray:
+    """Return a picture, uint8, now and then blurred or sharpened, grey, coded as JPEG, with grain. chance : seven, 0 to 1."""
+    blur, wide, grey, coded, quality, grain, strength = chance
+    if blur < 0.2:
+        window = cv2.GaussianBlur(window, (0, 0), 0.4 + 1.4 * wide)
+    elif blur < 0.3:
+        window = cv2.addWeighted(window, 1.6, cv2.blur(window, (3, 3)), -0.6, 0)
+    if grey < 0.15:
+        window = cv2.cvtColor(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if coded < 0.3:
+        code = cv2.imencode(".jpg", window, (cv2.IMWRITE_JPEG_QUALITY, int(25 + 60 * quality)))[1]
+        window = cv2.imdecode(code, cv2.IMREAD_COLOR)
+    if grain < 0.3:
+        rng = np.random.default_rng(int(2**32 * grain))
+        noise = rng.standard_normal(window.shape, dtype=np.float32) * (2 + 18 * strength)
+        window = (window + noise).clip(0, 255).astype(np.uint8)
+    return window
 
 
 class Pretraining:

@@ -13,7 +13,7 @@ import torch
 from yogalib.dataset.pixels import decoded_file
 from yogalib.models.costs import encoder_costs
 from yogalib.models.encoders import import_clip
-from yogalib.models.finetune import fine_tune, make_optimiser, train_step
+from yogalib.models.finetune import Words, fine_tune, make_optimiser, train_step
 from yogalib.models.resident import Pictures, resident
 from yogalib.models.zero_shot import normalise
 from yogalib.tools.bench.naive import naive_epoch, naive_optimiser, naive_step, naive_test
@@ -55,14 +55,20 @@ def step_paths(bench: Bench, name: str, batch: int) -> dict[str, Callable[[], ob
         import_clip().tokenize([bench.prompts[label] for label in labels], theirs.model.context_length).to(device)
     )
     naive = naive_optimiser(theirs.model.train(), bench.tuning.optimiser)
-    optimiser, _ = make_optimiser(ours.model.train(), bench.tuning.optimiser, 1)
-    total, tokens = torch.zeros((), device=device), ours.tokenise(bench.prompts).to(device)
-    step = train_step(ours.model, optimiser, tokens, bench.tuning.targets, total, bench.device)
+    words, total = Words(ours.model.train(), ours.tokenise(bench.prompts).to(device)), torch.zeros((), device=device)
+    with words:
+        optimiser, _ = make_optimiser(ours.model, bench.tuning.optimiser, 1)
+    step = train_step(ours.model, optimiser, words.tokens, bench.tuning.targets, total, bench.device)
     right, chosen = torch.from_numpy(labels).to(device), torch.arange(batch, device=device)
+
+    def our_step() -> None:
+        with words:
+            step(normalise(pixels[chosen]), right)
+
     paths = {"naive": lambda: naive_step(theirs.model, naive, images, captions)}
     if name == PEER:
         paths["open_clip"] = open_clip_step(bench, images, labels)
-    return paths | {"ours": lambda: step(normalise(pixels[chosen]), right)}
+    return paths | {"ours": our_step}
 
 
 def step_rows(bench: Bench) -> list[Row]:

@@ -1,0 +1,1 @@
+"""CLIP-lite: its image tower (tower.py), its weights, their card and their licence."""
