@@ -9,7 +9,7 @@ from yogalib.runs.store import CODE
 
 # what computes a run; these of models/ say where weights lie, what they cost and which machine it was, and change no answer
 APART = ("published.py", "costs.py", "counting.py", "meter.py")
-SEEN = {5: "f9194e0afc397284"}
+SEEN = {5: "8cfd35ffff9d2827"}
 
 
 def digest() -> str:
