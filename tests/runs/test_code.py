@@ -11,7 +11,7 @@ from yogalib.runs.store import CODE
 APART = ("published.py", "costs.py", "counting.py", "meter.py")
 # whose bodies a network learns from while a run is made; drawn pictures, by their bytes, decide their runs themselves
 BODIES = ("poses", "bodies", "skeleton")
-SEEN = {5: "244b801333a8c057"}
+SEEN = {5: "0e3747efc0c8ea4d"}
 
 
 def digest() -> str:

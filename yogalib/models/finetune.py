@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,7 @@ class Words:
         self.used, self.tokens = tokens.unique(return_inverse=True)
         self.few = torch.nn.Embedding.from_pretrained(self.all.weight.detach()[self.used], freeze=False)
 
-    def __enter__(self) -> "Words":
+    def __enter__(self) -> Self:
         self.model.token_embedding = self.few
         return self
 
