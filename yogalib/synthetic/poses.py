@@ -113,7 +113,7 @@ def written_entries(more: Path | None = None) -> dict[int, tuple[str, dict]]:
 
 
 def sample_angles(
-    pose: Pose, rng: np.random.Generator, n: int, jitter: float = 4.0, plain: float | None = None
+    pose: Pose, rng: np.random.Generator, n: int, jitter: float = 4.0, plain: float | None = 0.5
 ) -> Postures:
     """Draw n bodies in a pose: any variant, either side first, each angle off by a normal error of `jitter` degrees.
 
