@@ -183,8 +183,30 @@ def roughen(window: np.ndarray, chance: list[float]) -> np.ndarray:
     return window
 
 
-class Pretraining:
-    """One variant in training; `save` and `load` carry all that a killed run needs to go on to the same end."""
+class Resumable:
+    """A training that a kill does not cost: `save` and `load` carry all that it needs to go on to the same end."""
+
+    PARTS = ("model", "heads", "optimiser")  # attributes with a state of their own
+    COUNTS = ("done", "seconds", "log")  # plain ones
+
+    def save(self, file: Path) -> None:
+        """Write a checkpoint."""
+        state = {name: getattr(self, name).state_dict() for name in self.PARTS}
+        state |= {name: getattr(self, name) for name in self.COUNTS} | {"setting": asdict(self.setting)}
+        write_whole(file, lambda path: torch.save(state, path))
+
+    def load(self, file: Path) -> None:
+        """Go on from a checkpoint of the same setting; another setting's is left alone."""
+        state = torch.load(file, weights_only=True) if file.exists() else {"setting": None}
+        if state["setting"] == asdict(self.setting):
+            for name in self.PARTS:
+                getattr(self, name).load_state_dict(state[name])
+            for name in self.COUNTS:
+                setattr(self, name, state[name])
+
+
+class Pretraining(Resumable):
+    """One variant in training."""
 
     def __init__(self, name: str, setting: Setting):
         self.setting = setting
@@ -245,21 +267,6 @@ class Pretraining:
             return peak * (share / setting.warmup + 1e-3)
         return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (share - setting.warmup) / (1 - setting.warmup))))
 
-    def save(self, file: Path) -> None:
-        """Write a checkpoint."""
-        parts = {"model": self.model, "heads": self.heads, "optimiser": self.optimiser}
-        state = {name: part.state_dict() for name, part in parts.items()}
-        state |= {"done": self.done, "seconds": self.seconds, "log": self.log, "setting": asdict(self.setting)}
-        write_whole(file, lambda path: torch.save(state, path))
-
-    def load(self, file: Path) -> None:
-        """Go on from a checkpoint of the same setting; another setting's is left alone."""
-        state = torch.load(file, weights_only=True) if file.exists() else {"setting": None}
-        if state["setting"] == asdict(self.setting):
-            for name in ("model", "heads", "optimiser"):
-                getattr(self, name).load_state_dict(state[name])
-            self.done, self.seconds, self.log = state["done"], state["seconds"], state["log"]
-
 
 def pretrain(name: str, setting: Setting, pool: Path, out: Path) -> Path:
     """Pre-train one variant to `out`/<name>.safetensors, with what it saw and took in <name>.json beside it.
@@ -274,12 +281,15 @@ def pretrain(name: str, setting: Setting, pool: Path, out: Path) -> Path:
         means = run.learn(draw_chunk(pool / f"chunk_{seed:03d}.npz", seed, CHUNK, DRAWN))
         run.save(checkpoint)
         print(f"{name}: chunk {run.done} of {setting.seeing + setting.words}, {means}", flush=True)
-    state = run.model.state_dict()
-    file = out / f"{name}.safetensors"
+    about = {"setting": asdict(setting), "pictures": CHUNK * setting.chunks, "minutes": round(run.seconds / 60, 1)}
+    return write_weights(run.model, about | {"machine": machine(), "log": run.log}, out / f"{name}.safetensors")
+
+
+def write_weights(model: nn.Module, about: dict, file: Path) -> Path:
+    """Write an encoder's weights, as fp16, and beside them as JSON what is to be said of them."""
+    state = model.state_dict()
     weights = {key: value.half().contiguous() if value.is_floating_point() else value for key, value in state.items()}
     write_whole(file, lambda path: save_file(weights, path))
-    about = {"setting": asdict(setting), "pictures": CHUNK * setting.chunks, "minutes": round(run.seconds / 60, 1)}
-    about |= {"machine": machine(), "log": run.log}
     write_whole(file.with_suffix(".json"), lambda path: path.write_text(json.dumps(about), encoding="utf-8"))
     return file
 

@@ -8,7 +8,6 @@ seen, and of photographs only some that stand behind drawn bodies: places, thing
 """
 
 import copy
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from yogalib.errors import BadInput
@@ -29,7 +28,7 @@ from yogalib.paths import from_environment, write_whole
 from yogalib.runs.store import machine
 from yogalib.synthetic.captions import captions, fact_matrix
 from yogalib.synthetic.pool import draw_chunk, load_chunk
-from yogalib.tools.pretrain import Heads, Windows, vary
+from yogalib.tools.pretrain import Heads, Resumable, Windows, vary, write_weights
 
 NAME, WORDS = "CLIP-lite", "CLIP-mini-RN"  # whose text tower it starts with
 # wider than CLIP-mini's, and as bad as the web's: so much does its tower bear
@@ -119,8 +118,11 @@ def make_view(file: Path, chunk: Path, visual: nn.Module, number: tuple[int, int
     return file
 
 
-class LitePretraining:
-    """CLIP-lite in training; `save` and `load` carry all that a killed run needs to go on to the same end."""
+class LitePretraining(Resumable):
+    """CLIP-lite in training."""
+
+    PARTS = (*Resumable.PARTS, "mean")
+    COUNTS = (*Resumable.COUNTS, "steps")
 
     def __init__(self, setting: Setting):
         self.setting = setting
@@ -200,22 +202,6 @@ class LitePretraining:
             return share / setting.warmup + 1e-3
         return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (share - setting.warmup) / (1 - setting.warmup)))
 
-    def save(self, file: Path) -> None:
-        """Write a checkpoint."""
-        parts = {"model": self.model, "mean": self.mean, "heads": self.heads, "optimiser": self.optimiser}
-        state = {name: part.state_dict() for name, part in parts.items()} | {"setting": asdict(self.setting)}
-        state |= {"done": self.done, "steps": self.steps, "seconds": self.seconds, "log": self.log}
-        write_whole(file, lambda path: torch.save(state, path))
-
-    def load(self, file: Path) -> None:
-        """Go on from a checkpoint of the same setting; another setting's is left alone."""
-        state = torch.load(file, weights_only=True) if file.exists() else {"setting": None}
-        if state["setting"] == asdict(self.setting):
-            for name in ("model", "mean", "heads", "optimiser"):
-                getattr(self, name).load_state_dict(state[name])
-            for name in ("done", "steps", "seconds", "log"):
-                setattr(self, name, state[name])
-
 
 def pretrain_lite(setting: Setting, pool: Path, out: Path) -> Path:
     """Pre-train CLIP-lite to `out`/CLIP-lite.safetensors, with what it saw and took in CLIP-lite.json beside it.
@@ -237,16 +223,7 @@ def pretrain_lite(setting: Setting, pool: Path, out: Path) -> Path:
         "pictures": setting.chunks * setting.pictures,
         "minutes": round(run.seconds / 60, 1),
     }
-    return write_lite(run.mean, about | {"machine": machine(), "log": run.log}, out)
-
-
-def write_lite(model: nn.Module, about: dict, out: Path) -> Path:
-    """Write the weights, as fp16, and what is to be said of them."""
-    file, state = out / f"{NAME}.safetensors", model.state_dict()
-    weights = {key: value.half().contiguous() if value.is_floating_point() else value for key, value in state.items()}
-    write_whole(file, lambda path: save_file(weights, path))
-    write_whole(file.with_suffix(".json"), lambda path: path.write_text(json.dumps(about), encoding="utf-8"))
-    return file
+    return write_weights(run.mean, about | {"machine": machine(), "log": run.log}, out / f"{NAME}.safetensors")
 
 
 def main() -> None:
