@@ -8,6 +8,9 @@ export DATA LISTS VALIDATION EXECUTOR DATA_DIR RUNS_DIR REPORTS_DIR WEIGHTS_DIR 
 # to the bit.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM = false
+# glibc would hand each large tensor back to the system and fetch its pages anew: half of CLIP-lite's time to answer
+export MALLOC_MMAP_MAX_ ?= 0
+export MALLOC_TRIM_THRESHOLD_ ?= 1000000000
 # Without its compiled files each process would compile torch and the rest anew, eight seconds of work
 unexport PYTHONDONTWRITEBYTECODE
 # the outermost make's number: what it starts ends with it, however it ends (yogalib.processes)

@@ -6,7 +6,15 @@ import torch
 from pytorch_grad_cam import ScoreCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-from yogalib.models.cam import GScoreCAM, PromptLogits, activation_maps, mass_inside, road, watched_layer
+from yogalib.models.cam import (
+    GScoreCAM,
+    PromptLogits,
+    activation_maps,
+    activation_maps_by_channels,
+    mass_inside,
+    road,
+    watched_layer,
+)
 from yogalib.models.encoders import SHIPPED, Encoder, fresh_clip
 from yogalib.models.zero_shot import classify, normalise
 
@@ -105,6 +113,17 @@ def test_road_prefers_a_map_that_is_right_to_its_opposite():
     maps = activation_maps(encoder, pixels, prompts, targets, top=300)
     found, opposite = (road(encoder, pixels, prompts, targets, each) for each in (maps, 1 - maps))
     assert found == pytest.approx(-opposite, abs=0.05)
+
+
+def test_channels_are_asked_once_for_several_numbers_of_them(pictures, monkeypatch):
+    encoder, asked = fresh("CLIP-mini-RN"), []
+    given = encoder, pictures, ["one", "two"], np.array([0, 1])
+    few, many = activation_maps(*given, top=20), activation_maps(*given, top=60)
+    ask = GScoreCAM._ask
+    monkeypatch.setattr(GScoreCAM, "_ask", lambda self, *each: asked.append(len(each[2])) or ask(self, *each))
+    both = activation_maps_by_channels(*given, {"few": 20, "many": 60})
+    assert asked == [20, 20, 40, 40]
+    assert np.abs(both["few"] - few).max() < 1e-4 and np.abs(both["many"] - many).max() < 1e-4
 
 
 def test_mass_inside_is_a_share():

@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from yogalib.models.encoders import Encoder
 from yogalib.models.zero_shot import normalise, unit
 
-BATCH = 128  # masked pictures at a time
+BATCH = 32  # masked pictures at a time: more leave a CPU's cache
 
 
 class PromptLogits(nn.Module):
@@ -35,11 +35,14 @@ class PromptLogits(nn.Module):
 
 
 class GScoreCAM(BaseCAM):
-    """ScoreCAM on the `top` channels of the largest mean gradient alone; the paper takes 300."""
+    """ScoreCAM on the `top` channels of the largest mean gradient alone; the paper takes 300.
 
-    def __init__(self, model: nn.Module, layer: nn.Module, top: int, reshape=None):
+    known : of the same model and layer, what each channel answers, (K,), by image and class, NaN before it was asked; is added to.
+    """
+
+    def __init__(self, model: nn.Module, layer: nn.Module, top: int, reshape=None, known: dict | None = None):
         super().__init__(model, [layer], reshape)
-        self.top = top
+        self.top, self.known = top, known
 
     @torch.no_grad()
     def get_cam_weights(self, input_tensor, target_layer, targets, activations, grads) -> np.ndarray:
@@ -52,21 +55,30 @@ class GScoreCAM(BaseCAM):
     def _weigh(self, image: Tensor, target, activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
         mean = gradients.mean(axis=(1, 2))  # signed: a channel that speaks against the prompt is not asked
         best = np.argsort(-mean, kind="stable")[: self.top]
-        maps = torch.from_numpy(activations[best])[None].to(image.device)
-        maps = interpolate(maps, size=image.shape[1:], mode="bilinear", align_corners=False)[0]
-        low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
-        maps = (maps - low) / (high - low + 1e-8)
-        scores = torch.zeros(len(mean))
-        answers = [self.model(image * part[:, None]) for part in maps.split(BATCH)]
-        scores[best] = torch.stack([target(answer) for answer in torch.cat(answers)]).cpu()
+        memory = {} if self.known is None else self.known
+        known = memory.setdefault((image.cpu().numpy().tobytes(), target.category), np.full(len(mean), np.nan))
+        if len(asked := best[np.isnan(known[best])]):
+            known[asked] = self._ask(image, target, activations[asked])
+        scores = torch.zeros(len(mean), dtype=torch.float64)
+        scores[best] = torch.from_numpy(known[best])
         return scores.softmax(dim=0).numpy()
+
+    def _ask(self, image: Tensor, target, activations: np.ndarray) -> list[float]:
+        """Return what the image masked by each of the activations, (k, h, w), still answers."""
+        answers = []
+        for part in torch.from_numpy(activations).to(image.device).split(BATCH):
+            maps = interpolate(part[None], size=image.shape[1:], mode="bilinear", align_corners=False)[0]
+            low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+            maps = (maps - low) / (high - low + 1e-8)
+            answers += [float(target(answer)) for answer in self.model(image * maps[:, None])]
+        return answers
 
 
 def watched_layer(model: nn.Module) -> tuple[nn.Module, object, int]:
     """Return the layer whose channels are asked, how its output becomes (N, K, h, w), and K.
 
-    For a ResNet the last stage; for EfficientNet-Lite0 what is pooled, behind its activation; for a ViT the first normalisation of the last block, since at that block's output no
-    gradient reaches the patches.
+    For a ResNet the last stage; for EfficientNet-Lite0 what is pooled, behind its activation; for a ViT the first normalisation of
+    the last block, since at that block's output no gradient reaches the patches.
     """
     visual = model.visual
     if hasattr(visual, "layer4"):
@@ -89,11 +101,20 @@ def activation_maps(
     pixels : uint8 (N, R, R, 3). prompts : C. targets : (N,), the place of the prompt that each picture is asked about.
     top : channels asked, as their number (never more than there are) or, under 1, as their share.
     """
+    return activation_maps_by_channels(encoder, pixels, prompts, targets, {"all": top})["all"]
+
+
+def activation_maps_by_channels(
+    encoder: Encoder, pixels: np.ndarray, prompts: list[str], targets: np.ndarray, tops: dict[str, float]
+) -> dict[str, np.ndarray]:
+    """Return the maps for several numbers of channels, by their names: each channel is asked once."""
     layer, reshape, channels = watched_layer(encoder.model)
     network, images = _asked(encoder, pixels, prompts)
-    return maps_of(
-        GScoreCAM(network, layer, max(1, round(top * channels)) if top < 1 else int(top), reshape), images, targets
-    )
+    maps, known = {}, {}
+    for name, top in tops.items():
+        cam = GScoreCAM(network, layer, max(1, round(top * channels)) if top < 1 else int(top), reshape, known)
+        maps[name] = maps_of(cam, images, targets)
+    return maps
 
 
 def maps_of(cam: BaseCAM, images: Tensor, targets: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from yogalib.dataset.pixels import Source
-from yogalib.models.cam import activation_maps, mass_inside, road
+from yogalib.models.cam import activation_maps, activation_maps_by_channels, mass_inside, road
 from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.kept import tuned_encoder
 from yogalib.models.published import weights_of
@@ -59,8 +59,7 @@ def scores_on_drawn(encoders: dict[str, Encoder], run: Run, each: int = 2) -> di
     inside = {"mass on the body": parts > 0, "mass on telling limbs": telling(parts, labels, classes)}
     scores = {("even grey", "none"): {measure: part.mean((1, 2)) for measure, part in inside.items()}}
     for name, encoder in encoders.items():
-        for asked, top in CHANNELS.items():
-            maps = activation_maps(encoder, drawn, prompts, right, top)
+        for asked, maps in activation_maps_by_channels(encoder, drawn, prompts, right, CHANNELS).items():
             found = {measure: mass_inside(maps, part) for measure, part in inside.items()}
             scores[name, asked] = found | {"ROAD": road(encoder, drawn, prompts, right, maps)}
     return scores
