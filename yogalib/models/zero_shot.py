@@ -33,10 +33,10 @@ def unit(features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode_images(encoder: Encoder, pixels: np.ndarray | Pictures, device: Device, batch: int = 256) -> Tensor:
+def encode_images(encoder: Encoder, pixels: np.ndarray | Pictures, device: Device) -> Tensor:
     """Return the pictures' unit features, (N, D), from uint8 pixels (N, R, R, 3)."""
     model = encoder.on(device.torch).eval()
-    features = []
+    features, batch = [], 256 if device.torch.type == "cuda" else 64  # larger ones leave a CPU's cache
     for start in range(0, len(pixels), batch):
         part = torch.as_tensor(pixels[start : start + batch]).to(device.torch)
         with device.autocast():
