@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from yogalib.dataset.lists import PICKED
@@ -21,6 +21,7 @@ def rows_of(counts: dict[int, int]) -> pd.DataFrame:
 
 
 @given(st.dictionaries(st.integers(0, 81), st.integers(10, 60), min_size=2, max_size=8), st.integers(0, 99))
+@example({0: 11, 1: 11, 2: 29}, 0)
 def test_stratified_split_parts_everything_once_and_keeps_shares(counts, seed):
     rows = rows_of(counts)
     train, test = split_rows(rows, "stratified", 0.2, seed)

@@ -55,10 +55,10 @@ def draw_per_class(rows: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
 
 
 def _stratified(rows: pd.DataFrame, share: float, seed: int, groups: np.ndarray | None) -> np.ndarray:
-    """Return which rows are drawn for the second part, bool (N,): of each class its share, up to a whole number.
+    """Return which rows are drawn for the second part, bool (N,): of each class its share, rounded down or up.
 
-    In each class's random order a row's place is a number between 0 and 1; the lowest are drawn. So a part may be smaller than
-    there are classes, which scikit-learn's draw, that takes seconds to load, refuses.
+    In each class's random order a row's place is a number between 0 and 1; which classes have one more is up to the lowest. So a part
+    may be smaller than there are classes, which scikit-learn's draw, that takes seconds to load, refuses.
     """
     if groups is not None:  # the first of each group is drawn for all of it
         first = ~pd.Series(groups).duplicated().to_numpy()
@@ -66,9 +66,11 @@ def _stratified(rows: pd.DataFrame, share: float, seed: int, groups: np.ndarray 
         return np.isin(groups, groups[first][drawn])
     order = np.random.default_rng(seed).permutation(len(rows))
     shuffled = rows["class"].iloc[order].groupby(rows["class"].iloc[order])
-    place = (shuffled.cumcount() + 0.5) / shuffled.transform("size")
+    rank, size = shuffled.cumcount(), shuffled.transform("size")
+    beyond = np.sign(rank - np.floor(share * size))  # -1: within the share rounded down; 0: the one more
+    lowest = np.lexsort(((rank + 0.5) / size, beyond))
     chosen = np.zeros(len(rows), dtype=bool)
-    chosen[order[np.argsort(place.to_numpy(), kind="stable")[: math.ceil(share * len(rows))]]] = True
+    chosen[order[lowest[: math.ceil(share * len(rows))]]] = True
     return chosen
 
 

@@ -37,10 +37,10 @@ class Row:
     note: str = ""
 
     def ratio(self, other: str) -> float | None:
-        """Return by how much ours is better than another path, by the medians; None where that was not measured."""
-        if other not in self.values:
+        """Return by how much ours is better than another path, by the medians; None where either was not measured."""
+        theirs, ours = (statistics.median(self.values.get(path, [0])) for path in (other, "ours"))
+        if not (theirs and ours):
             return None
-        theirs, ours = (statistics.median(self.values[path]) for path in (other, "ours"))
         return ours / theirs if self.unit == "%" else theirs / ours
 
 
