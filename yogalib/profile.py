@@ -17,7 +17,7 @@ Count = Annotated[int, Field(gt=0)]
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
 Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.models.finetune)
-Names = Literal["sanskrit", "english", "number", "description"]
+Names = Literal["sanskrit", "english", "number", "description", "captions"]  # captions: 24 of each pose, averaged
 
 
 class _Strict(BaseModel):

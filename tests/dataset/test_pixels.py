@@ -226,6 +226,19 @@ def test_folder_that_changed_is_decoded_when_its_pixels_are_asked_for(indexed, t
     assert len(source.pixels(select_subset(index, "all"), 32)) == 38
 
 
+def test_index_of_another_folder_in_its_place_gives_no_other_pixels(indexed, tmp_path):
+    """One profile run on two folders at a time: the later one's index lies where the earlier one's was."""
+    source, rows = indexed
+    right = source.pixels(rows.iloc[3:8], 32)
+    other = tmp_path / "other"
+    for number in range(40):
+        pose = other / ("Tree Pose", "Boat Pose")[number % 2]
+        pose.mkdir(parents=True, exist_ok=True)
+        photograph(90, 80, seed=number).save(pose / f"{number}.jpg")
+    refresh_index(other, 64, None, source.index)
+    assert np.array_equal(source.pixels(rows.iloc[3:8], 32), right)
+
+
 def test_pixels_are_made_ahead_only_where_that_saves_time(tmp_path, monkeypatch):
     ahead = Ahead([32], "pad", tmp_path)
     monkeypatch.delitem(pixels.sys.modules, "torch")

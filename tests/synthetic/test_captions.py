@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from yogalib.facts.prompts import class_captions
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.synthetic.bodies import pose_bodies
-from yogalib.synthetic.captions import BASES, FACTS, LEADS, captions, facts_of, pose_descriptions
+from yogalib.synthetic.captions import BASES, FACTS, LEADS, captions, facts_of, pose_captions, pose_descriptions
 from yogalib.synthetic.poses import load_poses, random_angles
 from yogalib.synthetic.skeleton import mirror
 
@@ -61,6 +62,8 @@ def test_descriptions_of_the_taxonomy_are_the_rules_own():
     kept = load_taxonomy().set_index("folder")["description"].to_dict()
     anew = pose_descriptions()
     differing = {folder: text for folder, text in anew.items() if text != kept.get(folder)}
+    told = pose_captions().groupby("class")["caption"].agg(list)
+    differing |= {n: told[n] for n, those in enumerate(class_captions(range(82))) if told[n] != those}
     assert not differing and len(anew) == len(kept) == 82, (
         "write them anew (new prompts, so new runs): "
         ".venv/bin/python -c 'from yogalib.synthetic.captions import write_descriptions; write_descriptions()'"

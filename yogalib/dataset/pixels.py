@@ -172,8 +172,11 @@ class Source:
     def decoded(self, rows: pd.DataFrame, resolution: int) -> tuple[Path, np.ndarray]:
         """Return a file of decoded images, as `decoded_file` makes it, and the places of `rows` in it, (N,)."""
         kept = rows if self.alone else _kept(self.index, self.index.stat().st_mtime_ns)
-        file = decoded_file(kept, self.folder, resolution, self.fit, self.cache)
-        return file, kept.index.get_indexer(rows.index)
+        places = kept.index.get_indexer(rows.index)
+        if not np.array_equal(kept["sha256"].reindex(rows.index), rows["sha256"]):
+            # meanwhile the index is another folder's: somebody runs the profile on other images
+            kept, places = rows, np.arange(len(rows))
+        return decoded_file(kept, self.folder, resolution, self.fit, self.cache), places
 
     def pixels(self, rows: pd.DataFrame, resolution: int) -> np.ndarray:
         """Return a copy of the rows' images, uint8 (N, R, R, 3)."""

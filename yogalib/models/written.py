@@ -33,14 +33,13 @@ _SWAPS = ([4, 6, 8], [12, 14, 16, 18], [2, 4, 6, 8, 10, 12, 14, 16, 18])  # left
 class Spoil:
     """What BlazePose gets wrong, as a simulation: lengths in metres, shares of bodies.
 
-    jitter : degrees at every joint. plain : share of the plain variant. across, depth : errors in the picture and away
+    jitter : degrees at every joint. across, depth : errors in the picture and away
     from it. hidden : share of joints with four times the error. swapped : of arms, legs, bodies with left for right.
     stiff : most that knees and elbows fold less, a share. slack : degrees that elbows bend more.
     squash : range of factors on depth. around : share of cameras anywhere. spread : degrees about the pose's own range.
     """
 
     jitter: float = 6.0
-    plain: float = 0.5
     stiff: float = 0.2
     slack: float = 20.0
     across: float = 0.025
@@ -61,7 +60,7 @@ def simulate(
     -------
     picture, world, numbers : (N, 20, 2), (N, 20, 3) as in `skeleton`, and the pose's place in `poses`, (N,).
     """
-    drawn = [sample_angles(pose, rng, each, spoil.jitter, spoil.plain) for pose in poses.values()]
+    drawn = [sample_angles(pose, rng, each, spoil.jitter) for pose in poses.values()]
     names = ("angles", "reach", "support", "view")
     postures = Postures(*(np.concatenate([getattr(part, name) for part in drawn]) for name in names))
     postures = with_angles(postures, _stiffen(postures.angles, rng, spoil))

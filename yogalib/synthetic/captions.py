@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
+from yogalib.facts.prompts import CAPTIONS_FILE
 from yogalib.facts.taxonomy import FILE, load_taxonomy
 from yogalib.synthetic.bodies import pose_bodies
-from yogalib.synthetic.poses import load_poses
+from yogalib.synthetic.poses import load_poses, sample_angles
 from yogalib.synthetic.skeleton import JOINT, Bodies
 
 LEADS = ("a person", "a woman", "a man", "someone", "a photo of a person", "a drawing of a person", "a figure", "image of a person", "")  # fmt: skip
@@ -257,8 +259,19 @@ def pose_descriptions() -> dict[str, str]:
     return {folder: describe(pose_bodies(pose.postures.take(np.array([0]))))[0] for folder, pose in poses.items()}
 
 
+def pose_captions(each: int = 24) -> pd.DataFrame:
+    """Return captions of bodies near each of the 82 poses, `each` of a pose: columns class, caption."""
+    poses, rows = load_poses(), []
+    for number, folder in load_taxonomy()["folder"].items():
+        rng = np.random.default_rng([0, number])
+        told = captions(pose_bodies(sample_angles(poses[folder], rng, each)), rng)
+        rows += [(number, caption) for caption in told]
+    return pd.DataFrame(rows, columns=["class", "caption"])
+
+
 def write_descriptions() -> None:
-    """Write the column `description` of taxonomy.csv anew: after a change to a pose, or to what is said of one."""
+    """Write the column `description` of taxonomy.csv and captions.csv anew: after a change to a pose, or to what is said of one."""
     taxonomy = load_taxonomy()
     taxonomy["description"] = taxonomy["folder"].map(pose_descriptions())
     taxonomy.to_csv(FILE, index=False, lineterminator="\n")
+    pose_captions().to_csv(CAPTIONS_FILE, index=False, lineterminator="\n")

@@ -112,15 +112,13 @@ def written_entries(more: Path | None = None) -> dict[int, tuple[str, dict]]:
     return entries
 
 
-def sample_angles(
-    pose: Pose, rng: np.random.Generator, n: int, jitter: float = 4.0, plain: float | None = 0.5
-) -> Postures:
+def sample_angles(pose: Pose, rng: np.random.Generator, n: int, jitter: float = 4.0, plain: float = 0.5) -> Postures:
     """Draw n bodies in a pose: any variant, either side first, each angle off by a normal error of `jitter` degrees.
 
-    plain : share of the plain variant, the others alike; None makes all variants alike.
+    plain : share of the plain variant; the others share the rest.
     """
     variants = len(pose.names)
-    if plain is None or variants == 1:
+    if variants == 1:
         rows = rng.integers(variants, size=n)
     else:
         rows = np.where(rng.random(n) < plain, 0, rng.integers(1, variants, size=n))
