@@ -77,6 +77,7 @@ class ZeroShot(_Strict):
     """Section 3.2.1: encoders compared without training."""
 
     encoders: Annotated[list[str], Field(min_length=1)]
+    fetched: list[str] = []  # published ones, asked too where their weights are on disk
     subset: SubsetName
     prompt: Prompt
     other_prompts: list[Prompt]  # beyond the paper: other words for the same poses

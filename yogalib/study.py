@@ -19,6 +19,7 @@ from yogalib.dataset.twins import RULE, find_twins, twin_groups
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.models.encoders import open_encoder, resolution_of, weights_digest
+from yogalib.models.published import find_encoder
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
 from yogalib.results.handover import Handover
@@ -56,6 +57,9 @@ class Study:
         """
         read = read_profile(profile, overrides)
         paths = Paths.of(read.name)
+        more = [encoder for encoder in read.zero_shot.fetched if find_encoder(encoder, paths.weights)]
+        asked = {"encoders": [*read.zero_shot.encoders, *more], "fetched": []}
+        read = read.model_copy(update={"zero_shot": read.zero_shot.model_copy(update=asked)})
         return cls(read, paths, planned=planned, handover=Handover(paths.build, notebook))
 
     # the images

@@ -33,6 +33,14 @@ def test_ask_is_named_by_what_decides_it_and_by_nothing_else(study):
     assert asks.finetune(repeated).name == first.name  # how many splits there are decides no single run
 
 
+def test_published_encoder_is_asked_where_it_was_fetched(study, monkeypatch, tmp_path):
+    monkeypatch.setattr("yogalib.models.published.CLIP_CACHE", tmp_path)
+    changes = {"zero_shot.encoders": ["CLIP-mini-RN"], "zero_shot.fetched": ["RN50", "ViT-B/32"]}
+    assert Study.open("photos", changes).profile.encoders == ["CLIP-mini-RN", "CLIP-lite"]
+    (tmp_path / "ViT-B-32.pt").touch()
+    assert Study.open("photos", changes).profile.encoders == ["CLIP-mini-RN", "ViT-B/32", "CLIP-lite"]
+
+
 def test_weights_are_named_without_being_opened_as_they_are_when_opened(tmp_path):
     for name in ("CLIP-mini-RN", "CLIP-mini-RN-random"):
         assert weights_digest(name, tmp_path, 3) == open_encoder(name, tmp_path, 3).weights
