@@ -9,7 +9,8 @@ from PIL import Image
 from yogalib.models.costs import Costs
 from yogalib.models.linear import linear_on_pixels
 from yogalib.results.benchmark import class_differences, training_table
-from yogalib.results.tables import over_splits, small_table
+from yogalib.results.metrics import wilson
+from yogalib.results.tables import over_splits, small_table, weighted_table
 from yogalib.study import Study
 
 TREE = next(iter(POSES))
@@ -87,17 +88,31 @@ class Answers:
 
 def test_table_over_splits_gives_mean_and_spread_at_each_level():
     runs = [Answers([0, 1, 2, 2], [0, 1, 2, 0]), Answers([0, 1, 2, 0], [0, 1, 2, 0])]
-    table = over_splits({"a": runs}).set_index("level")
+    table = over_splits({"a": runs}, 0.2).set_index("level")
     assert table.loc["L3", "mean"] == pytest.approx(0.875)
     assert table.loc["L3", "sd"] == pytest.approx(np.std([0.75, 1], ddof=1))
     assert (table["mean"].diff().dropna() <= 1e-12).all(), "a level below can't be easier"
     assert (table["splits"] == 2).all() and (table["n"] == 4).all()
 
 
+def test_small_poses_do_not_lift_the_interval_of_precision():
+    """Half of the poses have one or two images: a plain bootstrap's mean of precision lies two points above the value."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(60), rng.integers(1, 12, 60))
+    run = Answers([0], [0])
+    run.labels, run.predicted = labels, np.where(rng.random(len(labels)) < 0.5, labels, rng.permutation(labels))
+    table = weighted_table(run, resamples=300).set_index("metric")
+    accuracy, precision = table.loc["accuracy"], table.loc["precision"]
+    low, high = wilson(round(accuracy["value"] * len(labels)), len(labels))
+    assert accuracy[["low", "high"]].tolist() == pytest.approx([low, high], abs=0.015)
+    assert precision["high"] - precision["value"] < 1.3 * (precision["value"] - precision["low"])
+    assert table.loc["recall", ["value", "low", "high"]].tolist() == pytest.approx(accuracy[["value", "low", "high"]])
+
+
 def test_grid_counts_the_runs_that_collapsed():
     good, fallen = Answers([0, 1, 2, 2], [0, 1, 2, 0]), Answers([1, 1, 1, 1], [0, 1, 2, 0])
     table = small_table(
-        {(1e-3, 1e-3): [good, fallen], (1e-2, 1e-3): [fallen, fallen]}, ["learning_rate", "weight_decay"]
+        {(1e-3, 1e-3): [good, fallen], (1e-2, 1e-3): [fallen, fallen]}, ["learning_rate", "weight_decay"], 0.2
     )
     assert table["learning_rate"].tolist() == [1e-3, 1e-2]
     assert table["collapsed"].tolist() == [1, 2]

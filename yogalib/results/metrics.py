@@ -38,34 +38,35 @@ def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float, float]:
-    """Return mean, standard deviation and t-interval of one figure per split or seed, (S,); of one value, no more than itself.
+def mean_interval(
+    values: np.ndarray, test_share: float = 0.0, level: float = 0.95
+) -> tuple[float, float, float, float]:
+    """Return mean, standard deviation and t-interval of some values, (S,); no interval where they are one, or all alike.
 
-    Splits of one set of pictures share most of them, so the interval tells of the split's luck, not of other pictures.
+    test_share : of the images, in random splits of which the values were measured. Such splits share images, so the variance of the mean
+    is corrected by the share of test to training images (Nadeau and Bengio 2003, "Inference for the Generalization Error"). 0: the
+    values don't depend on one another.
     """
-    mean = float(np.mean(values))
-    if len(values) < 2:
+    mean, s = float(np.mean(values)), len(values)
+    if s < 2:
         return mean, np.nan, np.nan, np.nan
     sd = float(np.std(values, ddof=1))
-    low, high = t.interval(level, len(values) - 1, mean, sd / np.sqrt(len(values))) if sd > 0 else (mean, mean)
-    return mean, sd, float(low), float(high)
+    half = t.ppf((1 + level) / 2, s - 1) * sd * np.sqrt(1 / s + test_share / (1 - test_share)) if sd > 0 else np.nan
+    return mean, sd, float(mean - half), float(mean + half)
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray, test_share: float) -> tuple[float, float, float, float]:
     """Compare two models over the same random splits: mean difference, its 95 % interval (low, high), p-value.
 
-    ours, theirs : accuracies (S,), split by split. Random splits share their pictures, so the variance of the mean is
-    corrected by the share of test to training pictures (Nadeau and Bengio 2003, "Inference for the Generalization Error").
+    ours, theirs : accuracies (S,), split by split. test_share : as `mean_interval` has it. Differences that are all alike have neither
+    interval nor p-value, but for none at all, whose p is 1.
     """
     difference = np.asarray(ours) - np.asarray(theirs)
-    mean, s = float(difference.mean()), len(difference)
-    if s < 2:
-        return mean, np.nan, np.nan, np.nan
-    error = np.sqrt((1 / s + test_share / (1 - test_share)) * difference.var(ddof=1))
-    if error == 0:
-        return mean, mean, mean, float(mean == 0)
-    half = t.ppf(0.975, s - 1) * error
-    return mean, mean - half, mean + half, float(2 * t.sf(abs(mean) / error, s - 1))
+    mean, sd, low, high = mean_interval(difference, test_share)
+    if not sd > 0:
+        return mean, low, high, np.nan if mean or np.isnan(sd) else 1.0
+    error = (high - mean) / t.ppf(0.975, len(difference) - 1)
+    return mean, low, high, float(2 * t.sf(abs(mean) / error, len(difference) - 1))
 
 
 def mcnemar_p(ours: np.ndarray, theirs: np.ndarray) -> float:

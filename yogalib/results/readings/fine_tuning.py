@@ -57,20 +57,13 @@ def levels(table: pd.DataFrame, commonest: float, runs: dict) -> str:
 
 
 def weighted(table: pd.DataFrame) -> str:
-    """Say how precision lies to recall, and whether its bootstrap interval is lopsided (Table 10)."""
+    """Say how precision lies to recall (Table 10)."""
     rows = {row["metric"]: row for row in table.to_dict("records")}
     precision, recall = rows["precision"], rows["recall"]
-    below, above = (100 * abs(precision["value"] - precision[bound]) for bound in ("low", "high"))
-    text = (
-        f"Weighted recall is the accuracy by definition: {share(recall['value'])} of {many(recall['n'], 'image')} (95 % bootstrap "
+    return (
+        f"Weighted recall is the accuracy by definition: {share(recall['value'])} of {many(recall['n'], 'image')} (95 % stratified-bootstrap "
         f"interval {bounds(recall)}). Precision, {share(precision['value'])} ({bounds(precision)}), is "
         f"{points(precision['value'] - recall['value'])} points from it."
-    )
-    if max(below, above) <= 1.5 * min(below, above):
-        return text
-    return (
-        f"{text} Its interval is lopsided, {below:.1f} points down and {above:.1f} up: resampled test parts lose poses of few images, and "
-        "precision counts for them no more."
     )
 
 

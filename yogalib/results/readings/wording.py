@@ -25,7 +25,7 @@ def points(difference: float) -> str:
 
 def bounds(row: dict) -> str:
     """Return an interval of shares, in percent."""
-    return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}".replace("-", "−")  # a t-interval may reach below zero
+    return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
 def rate(value: float) -> str:
@@ -73,7 +73,8 @@ def mean_words(row: dict, of: str = "split") -> str:
     count, n = row[f"{of}s"], row["n"]
     if count == 1:
         return f"{accuracy({'accuracy': row['mean'], 'n': n})}, one {of}"
-    spread = f"95 % t-interval over {count} {of}s {bounds(row)}" if row["sd"] > 0 else f"the same in {count} {of}s"
+    kind = "t-interval" if of == "world" else "corrected t-interval"
+    spread = f"95 % {kind} over {count} {of}s {bounds(row)}" if row["sd"] > 0 else f"the same in {count} {of}s"
     return f"{share(row['mean'])} ({spread}; n = {n} each)"
 
 
