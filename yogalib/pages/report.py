@@ -17,6 +17,7 @@ from yogalib.pages.inputs import NOTEBOOKS, report_inputs
 from yogalib.pages.summary import claims, handed_over, notebook_title
 from yogalib.paths import ROOT, swap_folder, write_whole
 from yogalib.profile import read_profile
+from yogalib.results.carry import paper_statements
 from yogalib.study import Study
 
 SUMMARY = "08_summary"
@@ -150,4 +151,5 @@ def summary(study: Study) -> dict:
         "date": date.today().isoformat(),
         "seconds": {made["notebook"]: made["seconds"] for made in handed_over(study.paths.build)},
         "claims": claims(study.paths.build, study.profile),
+        "statements": json.loads(paper_statements().to_json(orient="records")),
     }

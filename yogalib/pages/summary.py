@@ -9,6 +9,7 @@ import pandas as pd
 from yogalib.facts.paper import load_paper
 from yogalib.models.meter import machine
 from yogalib.profile import Profile
+from yogalib.results.carry import HOLDS, paper_statements
 from yogalib.results.claims import ROWS, row_of, rows_of
 from yogalib.results.show import (
     INTERVAL,
@@ -169,9 +170,40 @@ def what_was_run(study: Study) -> pd.DataFrame:
 
 
 def open_points() -> pd.DataFrame:
-    """Return the points that the paper leaves open, and what this study does about each. Columns: point, in the paper, here."""
+    """Return the points that the paper leaves open, and what this study does about each. Columns: point, in the paper, here.
+
+    Its conclusions that its own numbers do not carry follow the rest (carry.paper_statements).
+    """
+    points = load_paper()["open_points"]
+    statements = paper_statements()
+    doubted = statements[statements["verdict"] != HOLDS].to_dict("records")
+    points += [
+        {
+            "id": number,
+            "point": f"{row['statement']} ({row['where']}: {row['paper']}): {row['verdict']}. {row['why'][0].upper()}{row['why'][1:]}.",
+            "here": "Judged by the paper's own n, above.",
+        }
+        for number, row in enumerate(doubted, start=len(points) + 1)
+    ]
     columns = {"id": "point", "point": "in the paper", "here": "what is done here"}
-    return pd.DataFrame(load_paper()["open_points"]).rename(columns=columns)
+    return pd.DataFrame(points).rename(columns=columns)
+
+
+def statements_table() -> pd.DataFrame:
+    """Return what the paper's numbers can carry, as it is printed (carry.paper_statements)."""
+    table = paper_statements()
+    bounds = [
+        f"{_signed(row.low)} to {_signed(row.high)}, {row.interval}" if row.interval else ""
+        for row in table.itertuples()
+    ]
+    p = ["" if pd.isna(value) else p_value(value) for value in table["p"]]
+    table = table.assign(n=table["n"].map(number), p=p).drop(columns=["low", "high", "interval"])
+    table.insert(4, INTERVAL, bounds)
+    return table
+
+
+def _signed(value: float) -> str:
+    return f"{value:.1f}".replace("-", "−")
 
 
 def published(what: str) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from yogalib.results.readings.wording import many
+from yogalib.results.readings.wording import listed, many
 
 
 def beside(table: pd.DataFrame, not_comparable: str | None) -> str:
@@ -17,3 +17,20 @@ def beside(table: pd.DataFrame, not_comparable: str | None) -> str:
         f"Of {many(len(table), 'row')} the paper's figure lies in our interval in {within}; ours is above it in {above} and below it in "
         f"{len(table) - within - above}."
     )
+
+
+def carried(table: pd.DataFrame) -> str:
+    """Say how many of the paper's conclusions its own numbers carry (carry.paper_statements)."""
+    counts = table["verdict"].value_counts()
+    words = {
+        "holds": "hold",
+        "does not hold": "do not hold",
+        "within noise": "lie within noise",
+        "selection": "are what selection alone gives",
+        "can't tell": "can't be told from what is printed",
+    }
+    told = [f"{counts[verdict]} {said}" for verdict, said in words.items() if verdict in counts]
+    text = f"Of {many(len(table), 'conclusion')} {listed(told)}."
+    for row in table[table["verdict"] == "selection"].to_dict("records"):
+        text += f" {row['paper']}: {row['why']} ({row['low']:.1f} to {row['high']:.1f})."
+    return text
