@@ -22,6 +22,11 @@ def normalise(pixels: Tensor) -> Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
+def network_input(seen: Tensor) -> Tensor:
+    """Return what an image tower takes: pixels normalised, or what its frozen stages made of them, (B, H, W, D), as float (B, D, H, W)."""
+    return normalise(seen) if seen.shape[-1] == 3 else seen.float().permute(0, 3, 1, 2)
+
+
 @cache  # to send them to a GPU for each batch would wait for it each time
 def _mean_and_deviation(device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.tensor(MEAN, device=device) * 255, torch.tensor(STD, device=device) * 255
@@ -33,14 +38,33 @@ def unit(features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def before_training(
+    encoder: Encoder, pixels: np.ndarray | Pictures, device: Device, batch: int = 256
+) -> np.ndarray | Pictures:
+    """Return the pictures as an encoder's frozen stages see them, whatever the others learn; as they are where it has none.
+
+    pixels : as `encode_images` takes them, which gives the same bits for both.
+    """
+    model = encoder.on(device.torch).eval()
+    if not hasattr(model.visual, "early"):
+        return pixels
+    maps = []
+    for start in range(0, len(pixels), batch):
+        part = torch.as_tensor(pixels[start : start + batch]).to(device.torch)
+        with device.autocast():
+            maps.append(model.visual.early(normalise(part)).permute(0, 2, 3, 1))
+    return Pictures.of(torch.cat(maps), device.torch)
+
+
+@torch.no_grad()
 def encode_images(encoder: Encoder, pixels: np.ndarray | Pictures, device: Device, batch: int = 256) -> Tensor:
-    """Return the pictures' unit features, (N, D), from uint8 pixels (N, R, R, 3)."""
+    """Return the pictures' unit features, (N, D), from uint8 pixels (N, R, R, 3), or from what frozen stages made of them."""
     model = encoder.on(device.torch).eval()
     features = []
     for start in range(0, len(pixels), batch):
         part = torch.as_tensor(pixels[start : start + batch]).to(device.torch)
         with device.autocast():
-            features.append(unit(model.encode_image(normalise(part))))
+            features.append(unit(model.encode_image(network_input(part))))
     return torch.cat(features)
 
 

@@ -27,7 +27,7 @@ class LiteVisual(nn.Module):
 
     Takes what every encoder takes, pictures under CLIP's own normalisation, (B, 3, R, R), and returns features, (B, embed_dim). Any
     R that 32 divides will do; `input_resolution`, kept with the weights, is the one that it was trained for. The first stages take
-    no part in any training.
+    no part in any training; so what they made of the pictures, kept from before, may come instead of them.
     """
 
     def __init__(self, embed_dim: int, input_resolution: int):
@@ -64,8 +64,8 @@ class LiteVisual(nn.Module):
         return self.projection(maps.mean(dim=(2, 3)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features."""
-        return self.late(self.early(images))
+        """Return the features. images : pictures, (B, 3, R, R), or what `early` returned for them."""
+        return self.late(self.early(images) if images.shape[1] == 3 else images)
 
 
 def folded(network: nn.Module) -> nn.Module:
