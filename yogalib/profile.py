@@ -119,6 +119,7 @@ class FineTuning(_Strict):
     smoothing: Annotated[float, Field(ge=0, lt=1), Later] = 0.0  # share of a class-prompts target that all classes get
     # an epoch sees one of so many augmented views, of which what CLIP-lite's frozen stages make is kept; 0: always a new one
     views: Annotated[int, Field(ge=0), Later] = 0
+    batch_norm: Annotated[bool, Later] = False  # in CLIP-lite's learning stages while they learn; then folded again
     precision: Literal["fp32", "auto"]  # auto: bf16 autocast on a GPU, fp32 elsewhere
     seed: int
 

@@ -17,7 +17,7 @@ from yogalib.models.finetune import fine_tune, make_optimiser
 from yogalib.models.lite import tower
 from yogalib.models.lite.tower import FROZEN, folded, imagenet_file, imagenet_network
 from yogalib.models.views import kept_views
-from yogalib.models.zero_shot import before_training, encode_images, normalise
+from yogalib.models.zero_shot import before_training, classify, encode_images, normalise
 from yogalib.profile import Augmentation, read_profile
 
 CPU = Device(torch.device("cpu"), bf16=False)
@@ -159,6 +159,38 @@ def test_pictures_seen_before_training_are_answered_to_the_bit():
     assert torch.equal(encode_images(encoder, seen, CPU, 3), encode_images(encoder, pixels, CPU, 3))
     other = tiny_encoder()
     assert before_training(other, pixels, CPU) is pixels  # all of its weights learn
+
+
+@torch.no_grad()
+def test_norms_given_back_change_nothing_until_they_learn_and_fold_to_the_same_layers():
+    visual, images = open_encoder("CLIP-lite", None).model.visual, torch.rand(6, 3, 128, 128)
+    expected, layout = visual(images), {key: each.shape for key, each in visual.state_dict().items()}
+    visual.unfold(images)
+    norms = [module for module in visual.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert len(norms) == 25  # three in each block of the last three stages and the head's
+    torch.testing.assert_close(visual.eval()(images), expected, rtol=1e-3, atol=1e-3)
+    # by the batch that they were measured on, too
+    torch.testing.assert_close(visual.train()(visual.early(images)), expected, rtol=1e-3, atol=1e-3)
+    visual.eval()
+    for norm in norms:
+        norm.weight.mul_(1.1)
+        norm.running_mean.add_(0.01)
+    learnt = visual(images)
+    assert not torch.allclose(learnt, expected, atol=0.01)
+    visual.fold()
+    torch.testing.assert_close(visual(images), learnt, rtol=1e-3, atol=1e-3)
+    assert {key: each.shape for key, each in visual.state_dict().items()} == layout
+
+
+def test_tuned_by_batches_the_kept_weights_answer_as_the_run_did(drawn, tmp_path):
+    encoder, labels = open_encoder("CLIP-lite", None), np.arange(12) % 3
+    settings, prompts = tuning(batch_norm=True, smoothing=0.1), ["one", "two", "three"]
+    pixels = np.load(drawn.cache / "pictures-128.npy")
+    made = kept_views(drawn, np.arange(12), encoder, settings)
+    _, (expected, _) = fine_tune(encoder, (pixels[:12], labels), (pixels[12:24], labels), prompts, settings, CPU, made)
+    save_file({key: each.contiguous() for key, each in encoder.model.state_dict().items()}, tmp_path / "m.safetensors")
+    again = open_encoder(str(tmp_path / "m.safetensors"), tmp_path)
+    assert classify(again, pixels[12:24], prompts, CPU)[0] == pytest.approx(expected, abs=1e-4)
 
 
 class OnePlace(Source):

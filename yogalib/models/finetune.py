@@ -22,6 +22,8 @@ from yogalib.models.views import kept_views
 from yogalib.models.zero_shot import before_training, classify, network_input, unit
 from yogalib.profile import FineTuning, Optimiser
 
+MEASURED = 256  # training pictures that batch norms are measured on, before they learn
+
 
 def contrastive_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Symmetric cross-entropy of image-to-text and text-to-image logits (paper, equation 1).
@@ -124,27 +126,30 @@ def fine_tune(
     """
     model = encoder.on(device.torch)
     generator = torch.Generator().manual_seed(settings.seed)
-    pictures, labels = Pictures.of(train[0], device.torch), torch.from_numpy(train[1]).to(device.torch)
+    labels = torch.from_numpy(train[1]).to(device.torch)
+    views = views or [Pictures.of(train[0], device.torch)]
+    orders = [torch.randperm(len(labels), generator=generator) for _ in range(settings.epochs)]
+    if settings.batch_norm and hasattr(model.visual, "unfold"):
+        some = orders[0][:MEASURED].to(views[0].places.device)
+        model.visual.unfold(network_input(views[0][some].to(device.torch)))
     words = Words(model, encoder.tokenise(prompts).to(device.torch))
     batches = math.ceil(len(labels) / settings.batch)
     with words:
         optimiser, schedule = make_optimiser(model, settings.optimiser, batches * settings.epochs)
     total, history, judged = torch.zeros((), device=device.torch), [], before_training(encoder, test[0], device)
     step = train_step(model, optimiser, words.tokens, settings, total, device)
-    orders = [torch.randperm(len(labels), generator=generator) for _ in range(settings.epochs)]
-    for order in tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2):
+    for epoch, order in enumerate(tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2), 1):
         model.train()
         draws = torch.rand(len(labels), draws_for(settings.augmentation), generator=generator)
-        seen = views[len(history) % len(views)] if views else pictures
         with words:
-            for images, right in _batches(seen, labels, order, draws, settings, device):
+            for images, right in _batches(views[(epoch - 1) % len(views)], labels, order, draws, settings, device):
                 step(images, right)
                 schedule.step()
+        if epoch == settings.epochs and hasattr(model.visual, "fold"):
+            model.visual.fold()
         answers = classify(encoder, judged, prompts, device)
         top1 = float((answers[0].argmax(1) == test[1]).mean())
-        history.append(
-            {"epoch": len(history) + 1, "loss": float(total) / len(labels), "batches": batches, "top1": top1}
-        )
+        history.append({"epoch": epoch, "loss": float(total) / len(labels), "batches": batches, "top1": top1})
         total.zero_()
     return pd.DataFrame(history), answers
 
