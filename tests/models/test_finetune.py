@@ -209,6 +209,14 @@ def test_probabilities_sum_to_one_and_follow_the_cosine():
     assert probabilities == pytest.approx(per_image.softmax(1).detach().numpy(), abs=1e-5)
 
 
+def test_mirrored_answers_are_the_mean_over_picture_and_mirror_image():
+    encoder, (pixels, _) = tiny_encoder(), tiny_data()
+    both = [classify(encoder, each, PROMPTS, CPU) for each in (pixels, pixels[:, :, ::-1].copy())]
+    assert not np.allclose(both[0][0], both[1][0], atol=1e-6)
+    for found, *parts in zip(classify(encoder, pixels, PROMPTS, CPU, mirrored=True), *both, strict=True):
+        assert found == pytest.approx(np.mean(parts, axis=0), abs=1e-6)
+
+
 def test_normalise_is_clips_own_preprocessing():
     pixels = tiny_data()[0][:1]
     expected = import_clip().clip._transform(32)(Image.fromarray(pixels[0]))

@@ -57,12 +57,15 @@ def before_training(
 
 
 @torch.no_grad()
-def encode_images(encoder: Encoder, pixels: np.ndarray | Pictures, device: Device, batch: int = 256) -> Tensor:
-    """Return the pictures' unit features, (N, D), from uint8 pixels (N, R, R, 3), or from what frozen stages made of them."""
+def encode_images(
+    encoder: Encoder, pixels: np.ndarray | Pictures, device: Device, batch: int = 256, mirror: bool = False
+) -> Tensor:
+    """Return the unit features, (N, D), of pictures or their mirror images, uint8 (N, R, R, 3), or of what frozen stages made of them."""
     model = encoder.on(device.torch).eval()
     features = []
     for start in range(0, len(pixels), batch):
         part = torch.as_tensor(pixels[start : start + batch]).to(device.torch)
+        part = part.flip(2) if mirror else part
         with device.autocast():
             features.append(unit(model.encode_image(network_input(part))))
     return torch.cat(features)
@@ -79,16 +82,19 @@ def encode_prompts(encoder: Encoder, prompts: list[str] | list[list[str]], devic
 
 
 def classify(
-    encoder: Encoder, pixels: np.ndarray | Pictures, prompts: list, device: Device
+    encoder: Encoder, pixels: np.ndarray | Pictures, prompts: list, device: Device, mirrored: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and cosine similarities of pictures and prompts, both float32 (N, C).
 
     pixels : uint8 (N, R, R, 3). prompts : as encode_prompts takes them. The probabilities are the softmax over prompts of
-    the cosine times the logit scale.
+    the cosine times the logit scale. mirrored : whether both are the mean over a picture and its mirror image.
     """
-    cosine = encode_images(encoder, pixels, device) @ encode_prompts(encoder, prompts, device).T
-    scale = encoder.model.logit_scale.detach().exp()
-    return (scale * cosine).softmax(dim=1).cpu().numpy(), cosine.cpu().numpy()
+    words, scale = encode_prompts(encoder, prompts, device).T, encoder.model.logit_scale.detach().exp()
+    cosines = [
+        encode_images(encoder, pixels, device, mirror=mirror) @ words for mirror in (False, True)[: 1 + mirrored]
+    ]
+    probabilities = [(scale * cosine).softmax(dim=1) for cosine in cosines]
+    return tuple(torch.stack(each).mean(dim=0).cpu().numpy() for each in (probabilities, cosines))
 
 
 def answerer(encoder: Encoder, prompts: list, device: Device) -> Callable[[np.ndarray], Tensor]:
