@@ -141,14 +141,14 @@ def test_kept_maps_give_the_same_features_in_training_and_at_work():
 
 @torch.no_grad()
 def test_one_file_serves_both_resolutions(tmp_path):
-    small, large = (open_encoder(name, tmp_path) for name in ("CLIP-lite", "CLIP-lite@160px"))
-    assert (small.resolution, large.resolution) == (128, 160)
+    small, large = (open_encoder(name, tmp_path) for name in ("CLIP-lite", "CLIP-lite@192px"))
+    assert (small.resolution, large.resolution) == (128, 192)
     assert small.weights == large.weights
     images = torch.rand(2, 3, 160, 160)
     assert torch.equal(small.model.encode_image(images), large.model.encode_image(images))
     kept = {key: value.contiguous() for key, value in large.model.state_dict().items()}
     save_file(kept, tmp_path / "kept.safetensors")  # as a fine-tuning leaves it
-    assert open_encoder(str(tmp_path / "kept.safetensors"), tmp_path).resolution == 160
+    assert open_encoder(str(tmp_path / "kept.safetensors"), tmp_path).resolution == 192
 
 
 def test_pictures_seen_before_training_are_answered_to_the_bit():

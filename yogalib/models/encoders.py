@@ -61,7 +61,7 @@ MINI = {
 # CLIP-mini's words beside EfficientNet-Lite0 (yogalib/models/lite). Weights: yogalib/tools/pretrain_lite.py; one file, at any side.
 LITE = {
     "CLIP-lite": _MINI_TEXT | {"embed_dim": 128, "image_resolution": 128},
-    "CLIP-lite@160px": _MINI_TEXT | {"embed_dim": 128, "image_resolution": 160},
+    "CLIP-lite@192px": _MINI_TEXT | {"embed_dim": 128, "image_resolution": 192},
 }
 MINI_WEIGHTS, LITE_WEIGHTS = (Path(__file__).with_name(name) for name in ("mini", "lite"))
 RANDOM = "-random"  # CLIP-mini-RN-random is CLIP-mini-RN before its pre-training; ViT-B/32-random serves to time things

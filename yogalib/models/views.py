@@ -22,7 +22,7 @@ from yogalib.models.zero_shot import normalise
 from yogalib.paths import write_whole
 from yogalib.profile import FineTuning
 
-BATCH = 32
+BATCH = 4  # of 32 the first stages' maps, 100 MB each, leave the processor's cache: twice the time
 
 
 def kept_views(source: Source, rows: pd.DataFrame, encoder: Encoder, settings: FineTuning) -> list[Pictures]:
