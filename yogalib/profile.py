@@ -17,6 +17,8 @@ Count = Annotated[int, Field(gt=0)]
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
 Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.models.finetune)
+# a key that came later: where nothing is asked of it, runs keep the names that they had before
+Later = Field(exclude_if=lambda value: not value)
 Names = Literal["sanskrit", "english", "number", "description", "captions"]  # captions: 24 of each pose, averaged
 
 
@@ -101,6 +103,7 @@ class Augmentation(_Strict):
     flip: bool
     smallest_crop: Annotated[float, Field(gt=0, le=1)]  # share of the picture's side; 1: no crop
     colour: Annotated[float, Field(ge=0, lt=1)]  # how far brightness and each channel may stray; 0: not at all
+    turn: Annotated[float, Field(ge=0, le=180), Later] = 0.0  # degrees, to either side
 
 
 class FineTuning(_Strict):
@@ -114,6 +117,10 @@ class FineTuning(_Strict):
     epochs: Count
     optimiser: Optimiser
     augmentation: Augmentation
+    smoothing: Annotated[float, Field(ge=0, lt=1), Later] = 0.0  # share of a class-prompts target that all classes get
+    # an epoch sees one of so many augmented views, of which what CLIP-lite's frozen stages make is kept; 0: always a new one
+    views: Annotated[int, Field(ge=0), Later] = 0
+    batch_norm: Annotated[bool, Later] = False  # in CLIP-lite's learning stages while they learn; then folded again
     precision: Literal["fp32", "auto"]  # auto: bf16 autocast on a GPU, fp32 elsewhere
     seed: int
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiny_clip import tiny_encoder
 from torch.utils.data import DataLoader
+from torchvision.transforms.functional import InterpolationMode, rotate
 
+from yogalib.models.augment import augment, draws_for
 from yogalib.models.device import Device, Graphed
 from yogalib.models.encoders import import_clip, open_encoder
 from yogalib.models.finetune import (
-    DRAWS,
-    augment,
     batch_loss,
     batch_targets,
     contrastive_loss,
@@ -41,8 +41,8 @@ def tiny_data(n: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return pixels.astype(np.uint8), labels
 
 
-def draws_of(count: int) -> torch.Tensor:
-    return torch.rand(count, DRAWS, generator=torch.Generator().manual_seed(0))
+def draws_of(count: int, settings: Augmentation) -> torch.Tensor:
+    return torch.rand(count, draws_for(settings), generator=torch.Generator().manual_seed(0))
 
 
 def tuning(**changes):
@@ -209,30 +209,54 @@ def test_probabilities_sum_to_one_and_follow_the_cosine():
     assert probabilities == pytest.approx(per_image.softmax(1).detach().numpy(), abs=1e-5)
 
 
+def test_mirrored_answers_are_the_mean_over_picture_and_mirror_image():
+    encoder, (pixels, _) = tiny_encoder(), tiny_data()
+    both = [classify(encoder, each, PROMPTS, CPU) for each in (pixels, pixels[:, :, ::-1].copy())]
+    assert not np.allclose(both[0][0], both[1][0], atol=1e-6)
+    for found, *parts in zip(classify(encoder, pixels, PROMPTS, CPU, mirrored=True), *both, strict=True):
+        assert found == pytest.approx(np.mean(parts, axis=0), abs=1e-6)
+
+
 def test_normalise_is_clips_own_preprocessing():
     pixels = tiny_data()[0][:1]
     expected = import_clip().clip._transform(32)(Image.fromarray(pixels[0]))
     assert torch.allclose(normalise(torch.from_numpy(pixels))[0], expected, atol=1e-6)
 
 
+def augmented(pixels: torch.Tensor, **settings) -> torch.Tensor:
+    settings = Augmentation(**{"flip": False, "smallest_crop": 1.0, "colour": 0.0} | settings)
+    return augment(pixels, settings, draws_of(len(pixels), settings))
+
+
 def test_augmentation_keeps_shape_and_range_and_mirrors_half_of_the_pictures():
     pixels = torch.zeros(4, 20, 20, 3, dtype=torch.uint8)
     pixels[:, :, :10] = 200  # left half bright
-    draws = draws_of(4)
-    assert augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.0), draws) is pixels
-    cropped = augment(pixels, Augmentation(flip=False, smallest_crop=0.5, colour=0.0), draws)
+    assert augmented(pixels) is pixels
+    cropped = augmented(pixels, smallest_crop=0.5)
     assert cropped.shape == pixels.shape
     assert cropped.min() >= 0
     assert cropped.max() <= 200 + 1e-3
-    mirrored = augment(pixels.repeat(8, 1, 1, 1), Augmentation(flip=True, smallest_crop=1.0, colour=0.0), draws_of(32))
+    mirrored = augmented(pixels.repeat(8, 1, 1, 1), flip=True)
     left = mirrored[:, :, :10].mean((1, 2, 3)).round()
     assert set(left.tolist()) == {0, 200}
+
+
+def test_pictures_turn_to_either_side_as_torchvision_turns_them():
+    pixels = torch.zeros(6, 33, 33, 3, dtype=torch.uint8)
+    pixels[:, 8:20, 14:24] = 200
+    turned = augmented(pixels, turn=30.0)
+    angles = 30 * (2 * draws_of(6, Augmentation(flip=False, smallest_crop=1.0, colour=0.0, turn=30.0))[:, 8] - 1)
+    assert angles.min() < -5
+    assert angles.max() > 5
+    for picture, angle, before in zip(turned, angles, pixels, strict=True):
+        expected = rotate(before.permute(2, 0, 1).float(), float(angle), InterpolationMode.BILINEAR)
+        assert torch.allclose(picture.permute(2, 0, 1), expected, atol=0.1)
 
 
 def test_recolouring_changes_colours_and_not_shapes():
     pixels = torch.full((6, 8, 8, 3), 120, dtype=torch.uint8)
     pixels[:, 4:] = 60
-    changed = augment(pixels, Augmentation(flip=False, smallest_crop=1.0, colour=0.4), draws_of(6))
+    changed = augmented(pixels, colour=0.4)
     assert 0 <= changed.min() < changed.max() <= 255
     assert len({tuple(picture[0, 0].tolist()) for picture in changed}) == 6
     assert (changed[:, :4] == changed[:, :1, :1]).all()
@@ -272,6 +296,8 @@ def test_class_prompts_are_plain_classification():
     found = batch_loss(encoder.model, images, labels, tokens, "class-prompts", CPU)
     logits, _ = encoder.model(images, tokens)
     assert torch.allclose(found, torch.nn.functional.cross_entropy(logits, labels), atol=1e-5)
+    smooth = batch_loss(encoder.model, images, labels, tokens, "class-prompts", CPU, smoothing=0.3)
+    assert torch.allclose(smooth, 0.7 * found - 0.3 * logits.log_softmax(1).mean(), atol=1e-5)
 
 
 def test_ensemble_is_the_direction_of_the_mean_feature():

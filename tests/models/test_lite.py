@@ -4,13 +4,23 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny_clip import tiny_encoder
 from torch.nn.functional import conv2d, pad
 
+from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
+from yogalib.models import views
+from yogalib.models.augment import augment
+from yogalib.models.device import Device
 from yogalib.models.encoders import LITE, LITE_WEIGHTS, fresh_clip, open_encoder
+from yogalib.models.finetune import fine_tune, make_optimiser
 from yogalib.models.lite import tower
 from yogalib.models.lite.tower import FROZEN, folded, imagenet_file, imagenet_network
-from yogalib.models.zero_shot import normalise
+from yogalib.models.views import kept_views
+from yogalib.models.zero_shot import before_training, classify, encode_images, normalise
+from yogalib.profile import Augmentation, read_profile
+
+CPU = Device(torch.device("cpu"), bf16=False)
 
 # EfficientNet-Lite0 (Tan and Le 2019, and the release notes of the Lite models): repeats, stride, expansion of each stage
 STAGES = [(1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 1, 6)]
@@ -110,9 +120,6 @@ def test_damaged_file_is_refused_in_one_line(tmp_path):
 
 
 def test_first_stages_stay_in_fine_tuning_and_the_rest_learns():
-    from yogalib.models.finetune import make_optimiser
-    from yogalib.profile import read_profile
-
     model = fresh_clip("CLIP-lite", 0).train()
     before = {name: weights.detach().clone() for name, weights in model.visual.named_parameters()}
     optimiser, _ = make_optimiser(model, read_profile("mini").fine_tuning.optimiser, 1)
@@ -130,6 +137,117 @@ def test_kept_maps_give_the_same_features_in_training_and_at_work():
     maps = visual.early(images)
     assert maps.shape == (3, 80, 8, 8)
     assert torch.equal(visual.train()(images), visual.eval().late(maps))
+
+
+@torch.no_grad()
+def test_one_file_serves_both_resolutions(tmp_path):
+    small, large = (open_encoder(name, tmp_path) for name in ("CLIP-lite", "CLIP-lite@192px"))
+    assert (small.resolution, large.resolution) == (128, 192)
+    assert small.weights == large.weights
+    images = torch.rand(2, 3, 160, 160)
+    assert torch.equal(small.model.encode_image(images), large.model.encode_image(images))
+    kept = {key: value.contiguous() for key, value in large.model.state_dict().items()}
+    save_file(kept, tmp_path / "kept.safetensors")  # as a fine-tuning leaves it
+    assert open_encoder(str(tmp_path / "kept.safetensors"), tmp_path).resolution == 192
+
+
+def test_pictures_seen_before_training_are_answered_to_the_bit():
+    encoder = open_encoder("CLIP-lite-random", None)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 128, 128, 3), dtype=np.uint8)
+    seen = before_training(encoder, pixels, CPU, batch=3)
+    assert len(seen) == 5
+    assert torch.equal(encode_images(encoder, seen, CPU, 3), encode_images(encoder, pixels, CPU, 3))
+    other = tiny_encoder()
+    assert before_training(other, pixels, CPU) is pixels  # all of its weights learn
+
+
+@torch.no_grad()
+def test_norms_given_back_change_nothing_until_they_learn_and_fold_to_the_same_layers():
+    visual, images = open_encoder("CLIP-lite", None).model.visual, torch.rand(6, 3, 128, 128)
+    expected, layout = visual(images), {key: each.shape for key, each in visual.state_dict().items()}
+    visual.unfold(images)
+    norms = [module for module in visual.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert len(norms) == 25  # three in each block of the last three stages and the head's
+    torch.testing.assert_close(visual.eval()(images), expected, rtol=1e-3, atol=1e-3)
+    # by the batch that they were measured on, too
+    torch.testing.assert_close(visual.train()(visual.early(images)), expected, rtol=1e-3, atol=1e-3)
+    visual.eval()
+    for norm in norms:
+        norm.weight.mul_(1.1)
+        norm.running_mean.add_(0.01)
+    learnt = visual(images)
+    assert not torch.allclose(learnt, expected, atol=0.01)
+    visual.fold()
+    torch.testing.assert_close(visual(images), learnt, rtol=1e-3, atol=1e-3)
+    assert {key: each.shape for key, each in visual.state_dict().items()} == layout
+
+
+def test_tuned_by_batches_the_kept_weights_answer_as_the_run_did(drawn, tmp_path):
+    encoder, labels = open_encoder("CLIP-lite", None), np.arange(12) % 3
+    settings, prompts = tuning(batch_norm=True, smoothing=0.1), ["one", "two", "three"]
+    pixels = np.load(drawn.cache / "pictures-128.npy")
+    made = kept_views(drawn, np.arange(12), encoder, settings)
+    _, (expected, _) = fine_tune(encoder, (pixels[:12], labels), (pixels[12:24], labels), prompts, settings, CPU, made)
+    save_file({key: each.contiguous() for key, each in encoder.model.state_dict().items()}, tmp_path / "m.safetensors")
+    again = open_encoder(str(tmp_path / "m.safetensors"), tmp_path)
+    assert classify(again, pixels[12:24], prompts, CPU)[0] == pytest.approx(expected, abs=1e-4)
+
+
+class OnePlace(Source):
+    """A source that has its pictures decoded already; rows are places."""
+
+    def decoded(self, rows, resolution):
+        return self.cache / f"pictures-{resolution}.npy", np.asarray(rows)
+
+
+@pytest.fixture
+def drawn(tmp_path) -> OnePlace:
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 128, 128, 3), dtype=np.uint8)
+    np.save(tmp_path / "pictures-128.npy", pixels)
+    return OnePlace(tmp_path, tmp_path, tmp_path, "pad")
+
+
+def tuning(**changes):
+    settings = read_profile("photos").fine_tuning
+    return settings.model_copy(update={"views": 2, "batch": 4, "epochs": 2} | changes)
+
+
+@torch.no_grad()
+def test_views_are_what_the_frozen_stages_see_of_augmented_pictures(drawn, monkeypatch):
+    encoder, settings, rows = open_encoder("CLIP-lite-random", None), tuning(), [3, 0, 39, 7]
+    made = kept_views(drawn, rows, encoder, settings)
+    pixels = torch.from_numpy(np.load(drawn.cache / "pictures-128.npy"))
+    for view, pictures in enumerate(made):
+        chance = torch.rand(40, 8, generator=torch.Generator().manual_seed(1000 * (view + 1) + settings.seed))
+        images = normalise(augment(pixels[rows], settings.augmentation, chance[rows]))
+        expected = encoder.model.visual.early(images).permute(0, 2, 3, 1)
+        torch.testing.assert_close(pictures[:].float(), expected, rtol=2e-3, atol=1e-3)  # kept in half precision
+    assert not torch.equal(made[0][:], made[1][:])
+    files = sorted(drawn.cache.glob("pictures-*-?.npy"))
+    assert len(files) == 2
+    monkeypatch.setattr(views, "seen", None)  # what is there is not made again
+    again = kept_views(drawn, [39, 5], encoder, settings)
+    assert torch.equal(again[1][0:1], made[1][2:3])
+    assert kept_views(drawn, rows, encoder, tuning(views=0)) == []
+    with pytest.raises(TypeError):  # other chances, other files
+        kept_views(drawn, rows, encoder, tuning(seed=1))
+
+
+def test_training_on_views_is_training_on_their_pictures(drawn):
+    """With nothing left to chance every view is the picture itself: the weights must come out as from the plain path."""
+    still = Augmentation(flip=False, smallest_crop=1.0, colour=0.0)
+    settings, rows, labels = tuning(augmentation=still), np.arange(12), np.arange(12) % 3
+    pixels, prompts, answers = np.load(drawn.cache / "pictures-128.npy"), ["one", "two", "three"], []
+    for seen in (True, False):
+        encoder = open_encoder("CLIP-lite", None)
+        made = kept_views(drawn, rows, encoder, settings) if seen else ()
+        before = encode_images(encoder, pixels[20:30], CPU)
+        train, test = (pixels[:12], labels), (pixels[20:30], labels[:10])
+        history, (_, cosine) = fine_tune(encoder, train, test, prompts, settings, CPU, made)
+        assert not torch.allclose(encode_images(encoder, pixels[20:30], CPU), before, atol=0.05), "nothing was learnt"
+        answers.append((history["loss"].to_numpy(), cosine))
+    np.testing.assert_allclose(answers[0][0], answers[1][0], rtol=2e-2)
+    np.testing.assert_allclose(answers[0][1], answers[1][1], atol=2e-2)
 
 
 @pytest.mark.skipif(not LITE_WEIGHTS.joinpath("CLIP-lite.safetensors").is_file(), reason="no weights come with it")

@@ -58,8 +58,11 @@ MINI = {
         "vision_patch_size": None,
     },
 }
-# CLIP-mini's words beside EfficientNet-Lite0 (yogalib/models/lite). Weights: yogalib/tools/pretrain_lite.py.
-LITE = {"CLIP-lite": _MINI_TEXT | {"embed_dim": 128, "image_resolution": 128}}
+# CLIP-mini's words beside EfficientNet-Lite0 (yogalib/models/lite). Weights: yogalib/tools/pretrain_lite.py; one file, at any side.
+LITE = {
+    "CLIP-lite": _MINI_TEXT | {"embed_dim": 128, "image_resolution": 128},
+    "CLIP-lite@192px": _MINI_TEXT | {"embed_dim": 128, "image_resolution": 192},
+}
 MINI_WEIGHTS, LITE_WEIGHTS = (Path(__file__).with_name(name) for name in ("mini", "lite"))
 RANDOM = "-random"  # CLIP-mini-RN-random is CLIP-mini-RN before its pre-training; ViT-B/32-random serves to time things
 LITE_MARK = "visual.trunk.conv_stem.weight"  # a state dict that has it is a CLIP-lite's
@@ -121,7 +124,7 @@ def weights_file(name: str, weights: Path) -> Path | None:
         return None
     if name in SHIPPED:
         folder, command = (LITE_WEIGHTS, "pretrain-lite") if name in LITE else (MINI_WEIGHTS, "pretrain")
-        if (file := folder / f"{name}.safetensors").is_file():
+        if (file := folder / f"{'CLIP-lite' if name in LITE else name}.safetensors").is_file():
             return file
         raise BadInput(
             f"weights of {name} do not come with this version: make them with 'make {command}', or use {name}{RANDOM}"
@@ -172,6 +175,8 @@ def open_encoder(name: str, weights: Path, seed: int = 0) -> Encoder:
         return Encoder(name, fresh_clip(name.removesuffix(RANDOM), seed).eval(), weights_digest(name, weights, seed))
     changed = file.stat().st_mtime_ns
     state, digest = _last_read(file, weights, published(name).sha256 if name in OPENAI else None, changed)
+    if name in LITE:
+        state = state | {"visual.side": state["visual.side"].new_tensor(LITE[name]["image_resolution"])}
     return Encoder(name, build_clip(state, file), digest[:16])
 
 

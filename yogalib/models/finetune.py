@@ -1,7 +1,7 @@
 """Fine-tuning both towers on image-prompt pairs (paper, section 3.2.2, equations 1 and 2)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,16 +11,18 @@ import torch
 from safetensors.torch import save_file
 from scipy.stats import hypergeom
 from torch import Tensor
-from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
+from yogalib.models.augment import augment, draws_for
 from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.resident import Pictures, images_of
-from yogalib.models.zero_shot import classify, normalise, unit
-from yogalib.profile import Augmentation, FineTuning, Optimiser
+from yogalib.models.views import kept_views
+from yogalib.models.zero_shot import before_training, classify, network_input, unit
+from yogalib.profile import FineTuning, Optimiser
 
-DRAWS = 8  # numbers that augmentation draws for a picture
+MEASURED = 256  # training pictures that batch norms are measured on, before they learn
 
 
 def contrastive_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -54,36 +56,6 @@ def share_with_class_mate(labels: np.ndarray, batch: int) -> float:
     counts, others = np.bincount(labels), len(labels) - 1
     alone = hypergeom.pmf(0, others, np.maximum(counts - 1, 0), min(batch, len(labels)) - 1)
     return float(1 - (counts * alone).sum() / len(labels))
-
-
-def augment(pixels: Tensor, settings: Augmentation, draws: Tensor) -> Tensor:
-    """Return the batch, (B, R, R, 3), each picture mirrored, cropped and recoloured at random, all at once on the device.
-
-    draws : (B, DRAWS), 0 to 1, on the same device: what chance decides of each picture.
-    """
-    if settings.flip or settings.smallest_crop < 1:
-        pixels = _crop_and_flip(pixels, settings, draws[:, :4])
-    return recolour(pixels, settings.colour, draws[:, 4:]) if settings.colour else pixels
-
-
-def recolour(pixels: Tensor, strength: float, draws: Tensor) -> Tensor:
-    """Return the batch with each picture's channels scaled by 1 +- strength, and all of it lighter or darker. draws : (B, 4)."""
-    gain = 1 + strength * (2 * draws[:, None, None, :3] - 1)
-    shift = 200 * strength * (draws[:, None, None, 3:] - 0.5)
-    return (pixels.float() * gain + shift).clamp(0, 255)
-
-
-def _crop_and_flip(pixels: Tensor, settings: Augmentation, draws: Tensor) -> Tensor:
-    side, x, y, mirror = draws.T
-    side = settings.smallest_crop + (1 - settings.smallest_crop) * side
-    sign = torch.where(mirror < 0.5, -1.0, 1.0) if settings.flip else torch.ones_like(side)
-    zero = torch.zeros_like(side)
-    row_x = torch.stack([sign * side, zero, (2 * x - 1) * (1 - side)], dim=1)
-    row_y = torch.stack([zero, side, (2 * y - 1) * (1 - side)], dim=1)
-    theta = torch.stack([row_x, row_y], dim=1)
-    image = pixels.permute(0, 3, 1, 2).float()
-    grid = affine_grid(theta, list(image.shape), align_corners=False)
-    return grid_sample(image, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
 
 
 def make_optimiser(model: torch.nn.Module, settings: Optimiser, steps: int):
@@ -141,48 +113,55 @@ def fine_tune(
     prompts: list[str],
     settings: FineTuning,
     device: Device,
+    views: Sequence[Pictures] = (),
 ) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
     """Fine-tune the encoder in place; return its history, and its last answers as `classify` gives them.
 
     train, test : pixels uint8 (N, R, R, 3) and labels (N,), places in `prompts` (C). The test part is looked at after
-    each epoch for the curve of Fig. 5; nothing is chosen on it, the last epoch is the result (the paper's way).
+    each epoch for the curve of Fig. 5; nothing is chosen on it, the last epoch is the result (the paper's way). views : the
+    training pictures as the frozen stages see them, one view an epoch in turn (yogalib.models.views); with none, every
+    epoch augments them anew.
 
     The history has the columns epoch, loss (mean over the epoch's images), train_batches, top1 (on the test part).
     """
     model = encoder.on(device.torch)
     generator = torch.Generator().manual_seed(settings.seed)
-    pictures, labels = Pictures.of(train[0], device.torch), torch.from_numpy(train[1]).to(device.torch)
+    labels = torch.from_numpy(train[1]).to(device.torch)
+    views = views or [Pictures.of(train[0], device.torch)]
+    orders = [torch.randperm(len(labels), generator=generator) for _ in range(settings.epochs)]
+    if settings.batch_norm and hasattr(model.visual, "unfold"):
+        some = orders[0][:MEASURED].to(views[0].places.device)
+        model.visual.unfold(network_input(views[0][some].to(device.torch)))
     words = Words(model, encoder.tokenise(prompts).to(device.torch))
     batches = math.ceil(len(labels) / settings.batch)
     with words:
         optimiser, schedule = make_optimiser(model, settings.optimiser, batches * settings.epochs)
-    total, history = torch.zeros((), device=device.torch), []
-    step = train_step(model, optimiser, words.tokens, settings.targets, total, device)
-    orders = [torch.randperm(len(labels), generator=generator) for _ in range(settings.epochs)]
-    for order in tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2):
+    total, history, judged = torch.zeros((), device=device.torch), [], before_training(encoder, test[0], device)
+    step = train_step(model, optimiser, words.tokens, settings, total, device)
+    for epoch, order in enumerate(tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2), 1):
         model.train()
-        draws = torch.rand(len(labels), DRAWS, generator=generator)
+        draws = torch.rand(len(labels), draws_for(settings.augmentation), generator=generator)
         with words:
-            for images, right in _batches(pictures, labels, order, draws, settings, device):
+            for images, right in _batches(views[(epoch - 1) % len(views)], labels, order, draws, settings, device):
                 step(images, right)
                 schedule.step()
-        answers = classify(encoder, test[0], prompts, device)
+        if epoch == settings.epochs and hasattr(model.visual, "fold"):
+            model.visual.fold()
+        answers = classify(encoder, judged, prompts, device)
         top1 = float((answers[0].argmax(1) == test[1]).mean())
-        history.append(
-            {"epoch": len(history) + 1, "loss": float(total) / len(labels), "batches": batches, "top1": top1}
-        )
+        history.append({"epoch": epoch, "loss": float(total) / len(labels), "batches": batches, "top1": top1})
         total.zero_()
     return pd.DataFrame(history), answers
 
 
-def train_step(model, optimiser, tokens: Tensor, targets: str, total: Tensor, device: Device) -> Callable:
+def train_step(model, optimiser, tokens: Tensor, settings: FineTuning, total: Tensor, device: Device) -> Callable:
     """Return the function that takes a step on images (B, 3, R, R) and labels (B,), and adds B times the loss to `total`, ().
 
     The loss stays on the device: to read it after each step would wait for it.
     """
 
     def step(images: Tensor, labels: Tensor) -> None:
-        loss = batch_loss(model, images, labels, tokens, targets, device)
+        loss = batch_loss(model, images, labels, tokens, settings.targets, device, settings.smoothing)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -194,20 +173,25 @@ def train_step(model, optimiser, tokens: Tensor, targets: str, total: Tensor, de
 
 
 def _batches(pictures: Pictures, labels: Tensor, order: Tensor, draws: Tensor, settings: FineTuning, device: Device):
-    """Yield an epoch's batches: the network's input, (B, 3, R, R), and labels, (B,). order : (N,). draws : (N, DRAWS)."""
+    """Yield an epoch's batches: the network's input, (B, 3, R, R), and labels, (B,). order : (N,). draws : (N, `draws_for`)."""
     # chance was drawn on the CPU, so that one seed means one sequence on every machine, and comes for the whole epoch at once, so
     # that the GPU is not waited for
     where = pictures.places.device  # the CPU's, when a GPU has no room for the cache
     parts = (each.split(settings.batch) for each in (order.to(where), order.to(device.torch), draws.to(device.torch)))
     for taken, chosen, drawn in zip(*parts, strict=True):
-        yield normalise(augment(pictures[taken].to(device.torch), settings.augmentation, drawn)), labels[chosen]
+        images = pictures[taken].to(device.torch)
+        new = images.dtype == torch.uint8  # else what frozen stages made of a picture that was augmented
+        yield network_input(augment(images, settings.augmentation, drawn) if new else images), labels[chosen]
 
 
-def batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: str, device: Device) -> Tensor:
+def batch_loss(
+    model, images: Tensor, labels: Tensor, tokens: Tensor, targets: str, device: Device, smoothing: float = 0.0
+) -> Tensor:
     """Return the loss of one batch.
 
     images : (B, 3, R, R). labels : (B,), places in `tokens` (C, context length). targets : those of `batch_targets`, or
-    `class-prompts`: plain cross-entropy over the prompts of all classes, whatever the batch holds.
+    `class-prompts`: plain cross-entropy over the prompts of all classes, whatever the batch holds. smoothing : the share of
+    the latter's target that all classes get alike.
     """
     # each prompt is encoded once and repeated: the same logits as one caption per picture, for less work. On a CPU those of
     # the batch alone; which these are a GPU would have to be asked and waited for, and shapes would change from step to step
@@ -218,7 +202,8 @@ def batch_loss(model, images: Tensor, labels: Tensor, tokens: Tensor, targets: s
     with device.autocast():
         image_features, text_features = unit(model.encode_image(images)), unit(model.encode_text(tokens))
     if targets == "class-prompts":
-        return cross_entropy(model.logit_scale.exp() * image_features @ text_features.T, labels)
+        logits = model.logit_scale.exp() * image_features @ text_features.T
+        return cross_entropy(logits, labels, label_smoothing=smoothing)
     logits = model.logit_scale.exp() * image_features @ text_features[place].T
     return contrastive_loss(logits, batch_targets(labels, targets))
 
@@ -230,7 +215,9 @@ def answer(ask, at, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         (images_of(ask.source, rows, encoder.resolution, at.device.torch), np.searchsorted(ask.classes, rows["class"]))
         for rows in (ask.train, ask.test)
     ]
-    history, answers = fine_tune(encoder, *parts, ask.prompts, ask.settings, at.device)
+    # CLIP-lite's first stages alone are known before training
+    views = kept_views(ask.source, ask.train, encoder, ask.settings) if hasattr(encoder.model.visual, "early") else ()
+    history, answers = fine_tune(encoder, *parts, ask.prompts, ask.settings, at.device, views)
     history.to_csv(folder / "history.csv", index=False)
     if ask.kept:
         weights = {key: value.cpu().contiguous() for key, value in encoder.model.state_dict().items()}

@@ -64,4 +64,4 @@ def answer(ask, at, folder) -> tuple[np.ndarray, ...]:
         return (np.nan_to_num(say(seen), nan=1 / len(run.classes)),)
     encoder = tuned_encoder(run)
     images = images_of(source, ask.test, encoder.resolution, at.device.torch)
-    return classify(encoder, images, ask.prompts, at.device)
+    return classify(encoder, images, ask.prompts, at.device, ask.mirrored)

@@ -1,6 +1,6 @@
 """Classifying pictures with prompts (paper, section 3.2.1; CLIP, Radford et al. 2021, section 3.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
@@ -22,6 +22,11 @@ def normalise(pixels: Tensor) -> Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
+def network_input(seen: Tensor) -> Tensor:
+    """Return what an image tower takes: pixels normalised, or what its frozen stages made of them, (B, H, W, D), as float (B, D, H, W)."""
+    return normalise(seen) if seen.shape[-1] == 3 else seen.float().permute(0, 3, 1, 2)
+
+
 @cache  # to send them to a GPU for each batch would wait for it each time
 def _mean_and_deviation(device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.tensor(MEAN, device=device) * 255, torch.tensor(STD, device=device) * 255
@@ -33,15 +38,37 @@ def unit(features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode_images(encoder: Encoder, pixels: np.ndarray | Pictures, device: Device) -> Tensor:
-    """Return the pictures' unit features, (N, D), from uint8 pixels (N, R, R, 3)."""
+def before_training(encoder: Encoder, pixels: np.ndarray | Pictures, device: Device) -> np.ndarray | Pictures:
+    """Return the pictures as an encoder's frozen stages see them, whatever the others learn; as they are where it has none.
+
+    pixels : as `encode_images` takes them, which gives the same bits for both.
+    """
     model = encoder.on(device.torch).eval()
-    features, batch = [], 256 if device.torch.type == "cuda" else 64  # larger ones leave a CPU's cache
-    for start in range(0, len(pixels), batch):
-        part = torch.as_tensor(pixels[start : start + batch]).to(device.torch)
+    if not hasattr(model.visual, "early"):
+        return pixels
+    maps = []
+    for part in _portions(pixels, device):
         with device.autocast():
-            features.append(unit(model.encode_image(normalise(part))))
+            maps.append(model.visual.early(normalise(part)).permute(0, 2, 3, 1))
+    return Pictures.of(torch.cat(maps), device.torch)
+
+
+@torch.no_grad()
+def encode_images(encoder: Encoder, pixels: np.ndarray | Pictures, device: Device, mirror: bool = False) -> Tensor:
+    """Return the unit features, (N, D), of pictures or their mirror images, uint8 (N, R, R, 3), or of what frozen stages made of them."""
+    model = encoder.on(device.torch).eval()
+    features = []
+    for part in _portions(pixels, device):
+        with device.autocast():
+            features.append(unit(model.encode_image(network_input(part.flip(2) if mirror else part))))
     return torch.cat(features)
+
+
+def _portions(pixels: np.ndarray | Pictures, device: Device) -> Iterator[Tensor]:
+    """Yield pictures on the device, a batch at a time."""
+    batch = 256 if device.torch.type == "cuda" else 64  # larger ones leave a CPU's cache
+    for start in range(0, len(pixels), batch):
+        yield torch.as_tensor(pixels[start : start + batch]).to(device.torch)
 
 
 @torch.no_grad()
@@ -55,16 +82,19 @@ def encode_prompts(encoder: Encoder, prompts: list[str] | list[list[str]], devic
 
 
 def classify(
-    encoder: Encoder, pixels: np.ndarray | Pictures, prompts: list, device: Device
+    encoder: Encoder, pixels: np.ndarray | Pictures, prompts: list, device: Device, mirrored: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and cosine similarities of pictures and prompts, both float32 (N, C).
 
     pixels : uint8 (N, R, R, 3). prompts : as encode_prompts takes them. The probabilities are the softmax over prompts of
-    the cosine times the logit scale.
+    the cosine times the logit scale. mirrored : whether both are the mean over a picture and its mirror image.
     """
-    cosine = encode_images(encoder, pixels, device) @ encode_prompts(encoder, prompts, device).T
-    scale = encoder.model.logit_scale.detach().exp()
-    return (scale * cosine).softmax(dim=1).cpu().numpy(), cosine.cpu().numpy()
+    words, scale = encode_prompts(encoder, prompts, device).T, encoder.model.logit_scale.detach().exp()
+    cosines = [
+        encode_images(encoder, pixels, device, mirror=mirror) @ words for mirror in (False, True)[: 1 + mirrored]
+    ]
+    probabilities = [(scale * cosine).softmax(dim=1) for cosine in cosines]
+    return tuple(torch.stack(each).mean(dim=0).cpu().numpy() for each in (probabilities, cosines))
 
 
 def answerer(encoder: Encoder, prompts: list, device: Device) -> Callable[[np.ndarray], Tensor]:

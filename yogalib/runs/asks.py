@@ -36,7 +36,8 @@ class Ask:
     kind : module of yogalib.models that answers. source : whose images these are. test : rows to answer for. train, validation : rows
     to learn from and to choose an epoch on. encoder, prompt, seed : a CLIP, its words, its random weights. settings : of a profile, by
     which it is made. kept : whether the model is stored. names : what runs/ shall call the run, such as `last`. of : the run
-    whose model answers. note : what tells the ask from others like it, for the line that announces the run.
+    whose model answers. mirrored : whether it answers for each picture and its mirror image, in the mean. note : what tells the ask
+    from others like it, for the line that announces the run.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Ask:
     kept: bool = False
     names: tuple[str, ...] = ()
     of: "Ask | None" = None
+    mirrored: bool = False
     note: str = ""
 
     @cached_property
@@ -93,6 +95,7 @@ class Ask:
             decides |= {"prompts": self.prompts}
         if self.settings is not None:
             decides |= {"settings": self.settings.model_dump(exclude=SAID_ELSEWHERE), "keep_weights": self.kept}
+        decides |= {"mirrored": True} if self.mirrored else {}
         return decides | ({"of": self.of.name} if self.of is not None else {})
 
     @property
@@ -207,9 +210,9 @@ def written(paths: Paths, poses: Path | None = None, settings: Written | None = 
     return Ask("written", source, test, train, settings=settings, kept=True, names=("written",))
 
 
-def kept(of: Ask, source: Source, rows: pd.DataFrame) -> Ask:
-    """Ask the model that a run keeps about other images (section 5)."""
-    return Ask("kept", source, rows[ROW], encoder=of.encoder, prompt=of.prompt, seed=of.seed, of=of)
+def kept(of: Ask, source: Source, rows: pd.DataFrame, mirrored: bool = False) -> Ask:
+    """Ask the model that a run keeps about other images (section 5). mirrored : a CLIP, about each picture and its mirror image."""
+    return Ask("kept", source, rows[ROW], encoder=of.encoder, prompt=of.prompt, seed=of.seed, of=of, mirrored=mirrored)
 
 
 def _split_name(study, seed: int | None) -> str:

@@ -19,8 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
+from yogalib.models.augment import recolour
 from yogalib.models.encoders import MINI, MINI_WEIGHTS, fresh_clip, tokenise
-from yogalib.models.finetune import contrastive_loss, recolour
+from yogalib.models.finetune import contrastive_loss
 from yogalib.models.zero_shot import normalise, unit
 from yogalib.paths import from_environment, write_whole
 from yogalib.processes import in_parallel

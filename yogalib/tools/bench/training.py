@@ -59,7 +59,7 @@ def step_paths(bench: Bench, name: str, batch: int) -> dict[str, Callable[[], ob
     words, total = Words(ours.model.train(), ours.tokenise(bench.prompts).to(device)), torch.zeros((), device=device)
     with words:
         optimiser, _ = make_optimiser(ours.model, bench.tuning.optimiser, 1)
-    step = train_step(ours.model, optimiser, words.tokens, bench.tuning.targets, total, bench.device)
+    step = train_step(ours.model, optimiser, words.tokens, bench.tuning, total, bench.device)
     right, chosen = torch.from_numpy(labels).to(device), torch.arange(batch, device=device)
 
     def our_step() -> None:
