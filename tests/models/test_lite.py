@@ -9,7 +9,7 @@ from torch.nn.functional import conv2d, pad
 
 from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
-from yogalib.models import views
+from yogalib.models import views, zero_shot
 from yogalib.models.augment import augment
 from yogalib.models.device import Device
 from yogalib.models.encoders import LITE, LITE_WEIGHTS, fresh_clip, open_encoder
@@ -151,12 +151,13 @@ def test_one_file_serves_both_resolutions(tmp_path):
     assert open_encoder(str(tmp_path / "kept.safetensors"), tmp_path).resolution == 192
 
 
-def test_pictures_seen_before_training_are_answered_to_the_bit():
+def test_pictures_seen_before_training_are_answered_to_the_bit(monkeypatch):
+    monkeypatch.setattr(zero_shot, "BATCH", {"cpu": 3})
     encoder = open_encoder("CLIP-lite-random", None)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 128, 128, 3), dtype=np.uint8)
-    seen = before_training(encoder, pixels, CPU, batch=3)
+    seen = before_training(encoder, pixels, CPU)
     assert len(seen) == 5
-    assert torch.equal(encode_images(encoder, seen, CPU, 3), encode_images(encoder, pixels, CPU, 3))
+    assert torch.equal(encode_images(encoder, seen, CPU), encode_images(encoder, pixels, CPU))
     other = tiny_encoder()
     assert before_training(other, pixels, CPU) is pixels  # all of its weights learn
 

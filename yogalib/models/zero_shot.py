@@ -12,6 +12,8 @@ from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.resident import Pictures, images_of
 
+BATCH = {"cpu": 64, "cuda": 256}  # pictures at a time; more leave a CPU's cache
+
 
 def normalise(pixels: Tensor) -> Tensor:
     """Return the network's input, float (B, 3, R, R), from uint8 or float pixels 0..255 of shape (B, R, R, 3).
@@ -66,7 +68,7 @@ def encode_images(encoder: Encoder, pixels: np.ndarray | Pictures, device: Devic
 
 def _portions(pixels: np.ndarray | Pictures, device: Device) -> Iterator[Tensor]:
     """Yield pictures on the device, a batch at a time."""
-    batch = 256 if device.torch.type == "cuda" else 64  # larger ones leave a CPU's cache
+    batch = BATCH[device.torch.type]
     for start in range(0, len(pixels), batch):
         yield torch.as_tensor(pixels[start : start + batch]).to(device.torch)
 
