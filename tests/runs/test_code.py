@@ -11,7 +11,7 @@ from yogalib.runs.store import CODE
 APART = ("published.py", "costs.py", "counting.py", "meter.py")
 # whose bodies a network learns from while a run is made; drawn pictures, by their bytes, decide their runs themselves
 BODIES = ("poses", "bodies", "skeleton")
-SEEN = {5: "f57a63a8bb339927"}
+SEEN = {5: "287537e6ec93fa09"}
 
 
 def digest() -> str:
