@@ -185,10 +185,12 @@ def test_norms_given_back_change_nothing_until_they_learn_and_fold_to_the_same_l
 
 def test_tuned_by_batches_the_kept_weights_answer_as_the_run_did(drawn, tmp_path):
     encoder, labels = open_encoder("CLIP-lite", None), np.arange(12) % 3
-    settings, prompts = tuning(batch_norm=True, smoothing=0.1), ["one", "two", "three"]
+    settings, prompts = tuning(batch_norm=True, smoothing=0.1, batch=5), ["one", "two", "three"]
     pixels = np.load(drawn.cache / "pictures-128.npy")
     made = kept_views(drawn, np.arange(12), encoder, settings)
-    _, (expected, _) = fine_tune(encoder, (pixels[:12], labels), (pixels[12:24], labels), prompts, settings, CPU, made)
+    parts = (pixels[:12], labels), (pixels[12:24], labels)
+    history, (expected, _) = fine_tune(encoder, *parts, prompts, settings, CPU, made)
+    assert history["batches"].tolist() == [2, 2]  # of five: the two pictures left over are too few to normalise by
     save_file({key: each.contiguous() for key, each in encoder.model.state_dict().items()}, tmp_path / "m.safetensors")
     again = open_encoder(str(tmp_path / "m.safetensors"), tmp_path)
     assert classify(again, pixels[12:24], prompts, CPU)[0] == pytest.approx(expected, abs=1e-4)

@@ -128,19 +128,21 @@ def fine_tune(
     generator = torch.Generator().manual_seed(settings.seed)
     labels = torch.from_numpy(train[1]).to(device.torch)
     views = views or [Pictures.of(train[0], device.torch)]
-    orders = [torch.randperm(len(labels), generator=generator) for _ in range(settings.epochs)]
+    # a last batch of a few pictures would spoil the norms' running means: so its pictures wait for another epoch
+    learnt = (settings.batch_norm and len(labels) // settings.batch * settings.batch) or len(labels)
+    orders = [torch.randperm(len(labels), generator=generator)[:learnt] for _ in range(settings.epochs)]
     if settings.batch_norm and hasattr(model.visual, "unfold"):
         some = orders[0][:MEASURED].to(views[0].places.device)
         model.visual.unfold(network_input(views[0][some].to(device.torch)))
     words = Words(model, encoder.tokenise(prompts).to(device.torch))
-    batches = math.ceil(len(labels) / settings.batch)
+    batches = math.ceil(learnt / settings.batch)
     with words:
         optimiser, schedule = make_optimiser(model, settings.optimiser, batches * settings.epochs)
     total, history, judged = torch.zeros((), device=device.torch), [], before_training(encoder, test[0], device)
     step = train_step(model, optimiser, words.tokens, settings, total, device)
     for epoch, order in enumerate(tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2), 1):
         model.train()
-        draws = torch.rand(len(labels), draws_for(settings.augmentation), generator=generator)
+        draws = torch.rand(learnt, draws_for(settings.augmentation), generator=generator)
         with words:
             for images, right in _batches(views[(epoch - 1) % len(views)], labels, order, draws, settings, device):
                 step(images, right)
@@ -149,7 +151,7 @@ def fine_tune(
             model.visual.fold()
         answers = classify(encoder, judged, prompts, device)
         top1 = float((answers[0].argmax(1) == test[1]).mean())
-        history.append({"epoch": epoch, "loss": float(total) / len(labels), "batches": batches, "top1": top1})
+        history.append({"epoch": epoch, "loss": float(total) / learnt, "batches": batches, "top1": top1})
         total.zero_()
     return pd.DataFrame(history), answers
 
