@@ -163,6 +163,36 @@ class Written(_Strict):
     added: list[str] = []  # poses beyond the 82, in the order of their numbers
 
 
+class Joints(_Strict):
+    """Beyond the paper: a classifier of the joints found in photographs (yogalib.models.joints)."""
+
+    method: Literal["logistic regression", "kernel ridge", "network"]
+    joints: Literal["blazepose", "drawn"]
+    epochs: Count = 30  # the next four are a network's
+    learning_rate: Positive = 2.0e-3  # of one that goes on from the written poses
+    least: Count = 2500  # skeletons that it sees of photographs in an epoch, however few they are
+    seed: int = 0
+
+
+class Probe(_Strict):
+    """Beyond the paper: a frozen encoder's features, and what is made of them (yogalib.models.probe)."""
+
+    method: Literal[
+        "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
+    ]
+
+
+class Beyond(_Strict):
+    """Beyond the paper (notebook 09): other ways to tell poses apart, on the profile's first split."""
+
+    joints: Literal["blazepose", "drawn"] = (
+        "blazepose"  # where a skeleton's joints come from; drawn: the drawn world's truth
+    )
+    written: Written = Written()
+    per_class: list[Count] = [1, 2, 5, 10, 20]  # training images per class, on a fixed test part
+    prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
+
+
 class ValidationSet(_Strict):
     """Section 5: pictures from elsewhere, on which both models are judged; with neither, the test part stands in."""
 
@@ -192,6 +222,7 @@ class Profile(_Strict):
     small_runs: SmallRuns
     yolo: Yolo
     validation_set: ValidationSet
+    beyond: Beyond = Beyond()
     machine: Machine
 
     @property

@@ -18,7 +18,7 @@ from yogalib.dataset.pixels import Source
 from yogalib.dataset.splits import draw_per_class
 from yogalib.facts.prompts import class_prompts
 from yogalib.paths import Paths
-from yogalib.profile import FineTuning, Prompt, Written
+from yogalib.profile import FineTuning, Joints, Probe, Prompt, Written
 from yogalib.runs.store import CODE, run_id
 from yogalib.synthetic.poses import POSES_FILE, written_entries
 
@@ -56,9 +56,9 @@ class Ask:
     @cached_property
     def classes(self) -> list[int]:
         """Official class numbers, sorted: what the model tells apart."""
-        if self.of is not None:
+        if self.kind == "kept":
             return self.of.classes
-        rows = self.test if self.train is None else self.train
+        rows = self.test if self.train is None or self.train.empty else self.train
         return sorted(int(number) for number in rows["class"].unique())
 
     @cached_property
@@ -205,6 +205,32 @@ def written(paths: Paths, poses: Path | None = None, settings: Written | None = 
     test = train.loc[train.index.repeat(JUDGED)].reset_index(drop=True)
     source = Source(poses or POSES_FILE, POSES_FILE, paths.data / "cache", "joints")
     return Ask("written", source, test, train, settings=settings, kept=True, names=("written",))
+
+
+def joints(study, train: pd.DataFrame, test: pd.DataFrame, method: str, of: Ask | None = None, **changes) -> Ask:
+    """Ask for a classifier of the joints found in the test rows' pictures (yogalib.models.joints).
+
+    of : the written poses that a network goes on from; with no training rows it answers as it is. changes : fields of Ask.
+    """
+    settings = Joints(method=method, joints=study.profile.beyond.joints)
+    note = f"{'written, then ' if of else ''}{method}"
+    return Ask("joints", study.source, test[ROW], train[ROW], settings=settings, of=of, note=note, **changes)
+
+
+def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str) -> Ask:
+    """Ask what the frozen features of the profile's main encoder tell (yogalib.models.probe); words are those of its section beyond."""
+    tuning = study.profile.fine_tuning
+    return Ask(
+        "probe",
+        study.source,
+        test[ROW],
+        train[ROW],
+        encoder=tuning.encoder,
+        prompt=study.profile.beyond.prompt,
+        settings=Probe(method=method),
+        seed=tuning.seed,
+        note=method,
+    )
 
 
 def kept(of: Ask, source: Source, rows: pd.DataFrame) -> Ask:
