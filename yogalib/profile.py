@@ -17,6 +17,10 @@ Count = Annotated[int, Field(gt=0)]
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
 Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.models.finetune)
+JointsWay = Literal["logistic regression", "kernel ridge", "network"]  # yogalib.models.joints
+ProbeWay = Literal[  # yogalib.models.probe
+    "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
+]
 Names = Literal["sanskrit", "english", "number", "description"]
 
 
@@ -166,9 +170,9 @@ class Written(_Strict):
 class Joints(_Strict):
     """Beyond the paper: a classifier of the joints found in photographs (yogalib.models.joints)."""
 
-    method: Literal["logistic regression", "kernel ridge", "network"]
+    method: JointsWay
     joints: Literal["blazepose", "drawn"]
-    epochs: Count = 30  # the next four are a network's
+    passes: Count = 20  # through the skeletons, which take milliseconds; this and the next three are a network's
     learning_rate: Positive = 2.0e-3  # of one that goes on from the written poses
     least: Count = 2500  # skeletons that it sees of photographs in an epoch, however few they are
     seed: int = 0
@@ -177,9 +181,25 @@ class Joints(_Strict):
 class Probe(_Strict):
     """Beyond the paper: a frozen encoder's features, and what is made of them (yogalib.models.probe)."""
 
-    method: Literal[
-        "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
-    ]
+    method: ProbeWay
+
+
+class Network(_Strict):
+    """Beyond the paper: EfficientNet-Lite0 as ImageNet trained it, frozen, or with `tuning` fine-tuned (yogalib.models.network)."""
+
+    resolution: Count
+    tuning: FineTuning | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How often it goes through the training images."""
+        return 1 if self.tuning is None else self.tuning.epochs
+
+
+class Wise(_Strict):
+    """Beyond the paper: weights between those before and after fine-tuning (yogalib.models.wise)."""
+
+    share: Share
 
 
 class Beyond(_Strict):
@@ -191,6 +211,7 @@ class Beyond(_Strict):
     written: Written = Written()
     per_class: list[Count] = [1, 2, 5, 10, 20]  # training images per class, on a fixed test part
     prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
+    tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning
 
 
 class ValidationSet(_Strict):

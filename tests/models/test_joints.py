@@ -20,7 +20,7 @@ from yogalib.study import Study
 from yogalib.synthetic.poses import read_poses, written_entries
 
 SMALL = Written(bodies=20, epochs=1)
-NETWORK = Joints(method="network", joints="drawn", epochs=6, least=200)
+NETWORK = Joints(method="network", joints="drawn", passes=6, least=200)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from torch import nn
 from tqdm import tqdm
 
 from yogalib.models.blazepose import landmarks_of
+from yogalib.models.meter import fitting
 from yogalib.models.skeleton import features, joints_of, mirror, network, predict, train
 from yogalib.models.written import KEPT, kept_network, landmarks_on, project, simulate
 from yogalib.profile import Joints
@@ -104,7 +105,7 @@ def learn(known: Skeletons, labels: np.ndarray, classes: list[int], settings: Jo
 
     torch.manual_seed(settings.seed)  # the first weights too
     model, rate = (network(len(classes), dropout=0.4), 3e-3) if start is None else (start, settings.learning_rate)
-    return model, train(model, draw, epochs=settings.epochs, seed=settings.seed, learning_rate=rate)
+    return model, train(model, draw, epochs=settings.passes, seed=settings.seed, learning_rate=rate)
 
 
 def of_classes(model: nn.Sequential, classes: list[int]) -> nn.Sequential:
@@ -123,17 +124,22 @@ def answer(ask, at, folder) -> tuple[np.ndarray]:
     known, asked = (found_in(ask.source, rows, ask.settings.joints, at.weights) for rows in (ask.train, ask.test))
     seen = np.isfinite(known[1]).all(axis=(1, 2))
     known = tuple(each[seen] for each in known)
-    labels, count = np.searchsorted(ask.classes, ask.train["class"])[seen], len(ask.classes)
-    if ask.settings.method == "network":
-        model = None if ask.of is None else of_classes(kept_network(at.run(ask.of)), ask.classes)
-        if len(labels):
-            model, _ = learn(known, labels, ask.classes, ask.settings, model)
-        if ask.kept:
-            save_file(model.state_dict(), folder / KEPT)
-        return (predict([model], *asked),)
-    if ask.settings.method == "kernel ridge":
-        answers = kernel_ridge(known, labels, asked, count)
-    else:
-        answers = by_library(LogisticRegression(C=0.1, max_iter=1000), known, labels, asked, count)
+    labels = np.searchsorted(ask.classes, ask.train["class"])[seen]
+    start = None if ask.of is None else of_classes(kept_network(at.run(ask.of)), ask.classes)
+    with fitting(folder):
+        answers = _ways(ask, known, labels, asked, start, folder)
     answers[np.isnan(asked[1]).any(axis=(1, 2))] = np.nan
     return (answers,)
+
+
+def _ways(
+    ask, known: Skeletons, labels: np.ndarray, asked: Skeletons, start: nn.Module | None, folder: Path
+) -> np.ndarray:
+    if ask.settings.method == "logistic regression":
+        return by_library(LogisticRegression(C=0.1, max_iter=1000), known, labels, asked, len(ask.classes))
+    if ask.settings.method == "kernel ridge":
+        return kernel_ridge(known, labels, asked, len(ask.classes))
+    model = learn(known, labels, ask.classes, ask.settings, start)[0] if len(labels) else start
+    if ask.kept:
+        save_file(model.state_dict(), folder / KEPT)
+    return predict([model], *asked)

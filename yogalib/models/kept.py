@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 from yogalib.dataset.images import decode
 from yogalib.dataset.pixels import to_pixels
 from yogalib.models.blazepose import landmarks_of
+from yogalib.models.blend import mean_of_logs
 from yogalib.models.device import pick_device
 from yogalib.models.encoders import Encoder, build_clip
 from yogalib.models.joints import found_in
@@ -25,21 +27,31 @@ def tuned_encoder(run) -> Encoder:
     return Encoder(run.config["encoder"], build_clip(load_file(weights), weights), run.config["weights"])
 
 
-def at_work(
-    run, weights: Path, cache: Path
-) -> tuple[Callable[[bytes], np.ndarray], Callable[[list[np.ndarray]], np.ndarray]]:
+See = Callable[[bytes], Any]
+Say = Callable[[list], np.ndarray]
+
+
+def at_work(run, weights: Path, cache: Path) -> tuple[See, Say]:
     """Return how a kept model takes a picture's file, in any thread, and what it then answers to N pictures.
 
     The answer is probabilities (N, C); NaN for a picture in which a model that looks for a body finds none.
     """
-    device = pick_device("auto", "auto", run.cost["threads"])
-    if run.config["kind"] in ("written", "joints"):
+    config, device = run.config, pick_device("auto", "auto", run.cost["threads"])
+    if config["kind"] in ("written", "joints"):
         network = kept_network(run)
         return (
             lambda content: landmarks_of(content, weights, cache),
             lambda found: predict([network], *joints_of(np.stack(found))),
         )
-    config, encoder = run.config, tuned_encoder(run)
+    if config["kind"] == "blend":
+        parts = [at_work(type(run)(run.folder.parent / name), weights, cache) for name in config["parts"]]
+        return (
+            lambda content: [see(content) for see, _ in parts],
+            lambda seen: mean_of_logs(
+                [say(list(of)) for (_, say), of in zip(parts, zip(*seen, strict=True), strict=True)]
+            ),
+        )
+    encoder = tuned_encoder(run)
     device = device.for_answers(encoder)
     return (
         lambda content: to_pixels(decode(content), encoder.resolution, config["fit"]),

@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from yogalib.models.encoders import open_encoder
 from yogalib.models.features import kept_features, open_tower
+from yogalib.models.meter import fitting
 from yogalib.models.zero_shot import encode_prompts
 
 EPOCHS, BATCH = 20, 256  # of Tip-Adapter-F, as its authors have them
@@ -154,6 +155,7 @@ def answer(ask, at, folder) -> tuple[np.ndarray]:
     labels = torch.from_numpy(np.tile(np.searchsorted(ask.classes, ask.train["class"]), 2))
     known = Known(torch.from_numpy(np.concatenate(train)), labels, texts, weight, bias, scale)
     asked = torch.from_numpy(np.ascontiguousarray(asked[0]))
-    if ask.settings.method in PROBABILITIES:
-        return (PROBABILITIES[ask.settings.method](known, asked),)
-    return (softmax(LOGITS[ask.settings.method](known, asked).numpy(), axis=1),)
+    with fitting(folder):
+        if ask.settings.method in PROBABILITIES:
+            return (PROBABILITIES[ask.settings.method](known, asked),)
+        return (softmax(LOGITS[ask.settings.method](known, asked).numpy(), axis=1),)

@@ -5,6 +5,7 @@ yogalib.models whose function `answer(ask, at, folder)` makes it; so a new kind 
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -17,13 +18,16 @@ from yogalib.dataset.index import data_hash
 from yogalib.dataset.pixels import Source
 from yogalib.dataset.splits import draw_per_class
 from yogalib.facts.prompts import class_prompts
+from yogalib.models.encoders import resolution_of
 from yogalib.paths import Paths
-from yogalib.profile import FineTuning, Joints, Probe, Prompt, Written
+from yogalib.profile import FineTuning, Joints, Network, Probe, Prompt, Wise, Written
 from yogalib.runs.store import CODE, run_id
 from yogalib.synthetic.poses import POSES_FILE, written_entries
 
 ROW = ["path", "sha256", "class"]  # what a run needs to know of an image
 OFFICIAL = 82  # poses have their numbers from Yoga-82; a new one's follow
+BARE = "CLIP-lite-random"  # whose image tower a plain network takes the place of
+LARGE = 224  # pixels: of a network beside an encoder whose resolution is not known before it is opened
 JUDGED = 20  # drawn bodies of each written pose that a network is judged on
 # settings that decide no run by themselves: rows, prompts, weights and precision stand in its configuration already
 SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats"}
@@ -36,7 +40,7 @@ class Ask:
     kind : module of yogalib.models that answers. source : whose images these are. test : rows to answer for. train, validation : rows
     to learn from and to choose an epoch on. encoder, prompt, seed : a CLIP, its words, its random weights. settings : of a profile, by
     which it is made. kept : whether the model is stored. names : what runs/ shall call the run, such as `last`. of : the run
-    whose model answers. note : what tells the ask from others like it, for the line that announces the run.
+    whose model answers, or goes on. parts : those whose answers are made one. note : what tells the ask from others like it, for the line that announces the run.
     """
 
     kind: str
@@ -51,6 +55,7 @@ class Ask:
     kept: bool = False
     names: tuple[str, ...] = ()
     of: "Ask | None" = None
+    parts: tuple["Ask", ...] = ()
     note: str = ""
 
     @cached_property
@@ -93,7 +98,12 @@ class Ask:
             decides |= {"prompts": self.prompts}
         if self.settings is not None:
             decides |= {"settings": self.settings.model_dump(exclude=SAID_ELSEWHERE), "keep_weights": self.kept}
-        return decides | ({"of": self.of.name} if self.of is not None else {})
+        return decides | self.named(lambda ask: ask.name)
+
+    def named(self, name_of: Callable[["Ask"], str]) -> dict:
+        """Return what the run is made from, other runs by their names, as a configuration has it."""
+        named = {} if self.of is None else {"of": name_of(self.of)}
+        return named | ({"parts": [name_of(part) for part in self.parts]} if self.parts else {})
 
     @property
     def name(self) -> str:
@@ -117,6 +127,12 @@ def zero_shot(study, encoder: str, subset: str | None = None, prompt: Prompt | N
     source = study.source if encoder in study.profile.tuned else study.source.by_themselves()
     seed = study.profile.fine_tuning.seed
     return Ask("zero_shot", source, rows, encoder=encoder, prompt=prompt or settings.prompt, seed=seed)
+
+
+def words(study, rows: pd.DataFrame, prompt: Prompt) -> Ask:
+    """Ask the profile's main encoder, untrained, about some images."""
+    tuning = study.profile.fine_tuning
+    return Ask("zero_shot", study.source, rows[ROW], encoder=tuning.encoder, prompt=prompt, seed=tuning.seed)
 
 
 def finetune(
@@ -233,9 +249,33 @@ def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str) -> Ask:
     )
 
 
-def kept(of: Ask, source: Source, rows: pd.DataFrame) -> Ask:
-    """Ask the model that a run keeps about other images (section 5)."""
-    return Ask("kept", source, rows[ROW], encoder=of.encoder, prompt=of.prompt, seed=of.seed, of=of)
+def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, **changes) -> Ask:
+    """Ask a plain network that ImageNet trained, frozen or fine-tuned as the profile fine-tunes CLIP (yogalib.models.network)."""
+    tuning, rows = study.profile.fine_tuning, (test[ROW], train[ROW])
+    settings = Network(resolution=resolution_of(tuning.encoder) or LARGE, tuning=tuning if tuned else None)
+    if not tuned:
+        return Ask("network", study.source, *rows, settings=settings, note="ImageNet's, frozen")
+    given = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed, "note": "ImageNet's, fine-tuned"}
+    return Ask("network", study.source, *rows, settings=settings, **given, **changes)
+
+
+def blend(parts: Sequence[Ask], **changes) -> Ask:
+    """Ask for the mean of several runs' answers to the same test images (yogalib.models.blend)."""
+    first = parts[0]
+    return Ask(
+        "blend", first.source, first.test, first.train, parts=tuple(parts), note=f"{len(parts)} models", **changes
+    )
+
+
+def between(of: Ask, share: float, prompt: Prompt) -> Ask:
+    """Ask the encoder whose weights are so large a share of a kept fine-tuning's, the rest its own before (yogalib.models.wise)."""
+    given = {"encoder": of.encoder, "prompt": prompt, "seed": of.seed, "of": of, "note": f"{share:.0%} fine-tuned"}
+    return Ask("wise", of.source, of.test, settings=Wise(share=share), **given)
+
+
+def kept(of: Ask, source: Source, rows: pd.DataFrame, prompt: Prompt | None = None) -> Ask:
+    """Ask the model that a run keeps about other images (section 5), or in other words."""
+    return Ask("kept", source, rows[ROW], encoder=of.encoder, prompt=prompt or of.prompt, seed=of.seed, of=of)
 
 
 def _split_name(study, seed: int | None) -> str:

@@ -179,7 +179,7 @@ class Workshop:
         config = ask.decides | {"precision": self.device.precision}
         if ask.encoder:
             config["weights"] = weights_digest(ask.encoder, self.weights, ask.seed)
-        return config | ({"of": run_id(self.configuration(ask.of))} if ask.of is not None else {})
+        return config | ask.named(lambda other: run_id(self.configuration(other)))
 
     def run(self, ask) -> Run:
         """Return the stored run of an ask, made first where it is not there, by its own module of yogalib.models."""
