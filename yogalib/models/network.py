@@ -4,13 +4,17 @@ It is fine-tuned by the very code that fine-tunes CLIP, beside a text tower of r
 its label, and the classifier is the learnt direction of each label.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from yogalib.dataset.images import decode
+from yogalib.dataset.pixels import to_pixels
 from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.features import kept_features, open_tower
 from yogalib.models.finetune import fine_tune
@@ -19,6 +23,7 @@ from yogalib.models.meter import fitting
 from yogalib.models.probe import LOGISTIC, by_library
 from yogalib.models.resident import images_of
 from yogalib.models.written import KEPT
+from yogalib.models.zero_shot import normalise
 
 BARE = "CLIP-lite-random"  # whose image tower the network takes the place of
 
@@ -38,6 +43,16 @@ def imagenet_in(encoder: Encoder, resolution: int) -> Encoder:
 def frozen(resolution: int, weights: Path) -> nn.Module:
     """Return ImageNet's network without a classifier: from CLIP's own input, (B, 3, R, R), to pooled features, (B, 1280)."""
     return open_tower(imagenet_in(open_encoder(BARE, weights), resolution))[0]
+
+
+def frozen_at_work(tower: nn.Module, resolution: int, fit: str) -> tuple[Callable, Callable]:
+    """Return how a frozen network takes a picture's file, and what it then sees in N pictures, (N, 1280); a classifier adds nothing to that."""
+
+    @torch.inference_mode()
+    def say(pixels: list[np.ndarray]) -> np.ndarray:
+        return tower(normalise(torch.as_tensor(np.stack(pixels)))).numpy()
+
+    return lambda content: to_pixels(decode(content), resolution, fit), say
 
 
 def answer(ask, at, folder) -> tuple[np.ndarray, ...]:
