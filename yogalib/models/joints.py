@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from tqdm import tqdm
 
-from yogalib.models.blazepose import landmarks_of
+from yogalib.models.blazepose import LANDMARKS, landmarks_of
 from yogalib.models.meter import fitting
 from yogalib.models.skeleton import features, joints_of, mirror, network, predict, train
 from yogalib.models.written import KEPT, kept_network, landmarks_on, project, simulate
@@ -42,7 +42,7 @@ def found_in(source, rows, joints: str, weights: Path) -> Skeletons:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(look, rows["path"])
         told = tqdm(found, total=len(rows), desc="look for bodies", unit="image", mininterval=10, delay=2)
-        return joints_of(np.array(list(told)).reshape(len(rows)))
+        return joints_of(np.fromiter(told, LANDMARKS, len(rows)))
 
 
 def both_sides(skeletons: Skeletons) -> np.ndarray:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from yogalib.dataset.images import decode
 from yogalib.dataset.pixels import to_pixels
 from yogalib.models.blazepose import landmarks_of
-from yogalib.models.blend import mean_of_logs
+from yogalib.models.blend import kept_weights, mean_of_logs
 from yogalib.models.device import pick_device
 from yogalib.models.encoders import Encoder, build_clip
 from yogalib.models.joints import found_in
@@ -45,12 +45,13 @@ def at_work(run, weights: Path, cache: Path) -> tuple[See, Say]:
         )
     if config["kind"] == "blend":
         parts = [at_work(type(run)(run.folder.parent / name), weights, cache) for name in config["parts"]]
-        return (
-            lambda content: [see(content) for see, _ in parts],
-            lambda seen: mean_of_logs(
-                [say(list(of)) for (_, say), of in zip(parts, zip(*seen, strict=True), strict=True)]
-            ),
-        )
+        weights = kept_weights(run)
+
+        def together(seen: list) -> np.ndarray:
+            by_part = zip(*seen, strict=True)
+            return mean_of_logs([say(list(of)) for (_, say), of in zip(parts, by_part, strict=True)], weights)
+
+        return lambda content: [see(content) for see, _ in parts], together
     encoder = tuned_encoder(run)
     device = device.for_answers(encoder)
     return (

@@ -40,7 +40,8 @@ class Ask:
     kind : module of yogalib.models that answers. source : whose images these are. test : rows to answer for. train, validation : rows
     to learn from and to choose an epoch on. encoder, prompt, seed : a CLIP, its words, its random weights. settings : of a profile, by
     which it is made. kept : whether the model is stored. names : what runs/ shall call the run, such as `last`. of : the run
-    whose model answers, or goes on. parts : those whose answers are made one. note : what tells the ask from others like it, for the line that announces the run.
+    whose model answers, or goes on. parts, tried :
+    those whose answers are made one, and the same on a validation part. note : what tells the ask from others like it, for the line that announces the run.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Ask:
     names: tuple[str, ...] = ()
     of: "Ask | None" = None
     parts: tuple["Ask", ...] = ()
+    tried: tuple["Ask", ...] = ()
     note: str = ""
 
     @cached_property
@@ -70,6 +72,11 @@ class Ask:
     def prompts(self) -> list | None:
         """One prompt a class, or several; None for a model that knows no words."""
         return None if self.prompt is None else class_prompts(self.classes, self.prompt.template, self.prompt.names)
+
+    @property
+    def needs(self) -> list["Ask"]:
+        """The runs that it is made from."""
+        return [*([] if self.of is None else [self.of]), *self.parts, *self.tried]
 
     @property
     def model(self) -> str:
@@ -103,7 +110,8 @@ class Ask:
     def named(self, name_of: Callable[["Ask"], str]) -> dict:
         """Return what the run is made from, other runs by their names, as a configuration has it."""
         named = {} if self.of is None else {"of": name_of(self.of)}
-        return named | ({"parts": [name_of(part) for part in self.parts]} if self.parts else {})
+        several = {"parts": self.parts, "tried": self.tried}
+        return named | {key: [name_of(part) for part in parts] for key, parts in several.items() if parts}
 
     @property
     def name(self) -> str:
@@ -259,12 +267,11 @@ def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False,
     return Ask("network", study.source, *rows, settings=settings, **given, **changes)
 
 
-def blend(parts: Sequence[Ask], **changes) -> Ask:
-    """Ask for the mean of several runs' answers to the same test images (yogalib.models.blend)."""
+def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:
+    """Ask for the mean of several runs' answers to the same test images (yogalib.models.blend), weighed by those `tried`, if any."""
     first = parts[0]
-    return Ask(
-        "blend", first.source, first.test, first.train, parts=tuple(parts), note=f"{len(parts)} models", **changes
-    )
+    given = {"parts": tuple(parts), "tried": tuple(tried), "note": f"{len(parts)} models"}
+    return Ask("blend", first.source, first.test, first.train, **given, **changes)
 
 
 def between(of: Ask, share: float, prompt: Prompt) -> Ask:

@@ -120,9 +120,8 @@ def beyond(study) -> dict[str, dict]:
         ways[NETWORK] = {"frozen": asks.network(study, train, test)}
         if settings.tune_network:
             ways[NETWORK]["fine-tuned"] = asks.network(study, train, test, tuned=True, kept=True)
-    parts = [clip, *(ask for family in ways.values() for ask in family.values() if ask.kept and ask is not clip)]
-    if len(parts) > 1:
-        ways["together"] = {"mean of logs": asks.blend(parts, kept=True, names=(f"blend-{study.profile.name}",))}
+    if together := _together(study, train, ways):
+        ways["together"] = {"mean of logs": together}
     return {"ways": ways, "curve": _few(study, train, test, ways), "between": _between(study, clip, test, words)}
 
 
@@ -136,6 +135,21 @@ def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict
         "words alone": {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)},
         "skeleton": alone | {"written poses, then images": after},
     }
+
+
+def _together(study, train: pd.DataFrame, ways: dict[str, dict[str, Ask]]) -> Ask | None:
+    """Return the blend of the kept models, weighed where the profile says so; nothing where only one is kept."""
+    parts = [ask for family in ways.values() for ask in family.values() if ask.kept]
+    if len(parts) < 2:
+        return None
+    learned, held = study.validation(train)
+    again = {
+        "finetune": lambda part: asks.finetune(study, on_validation=True),
+        "joints": lambda part: asks.joints(study, learned, held, part.settings.method, of=part.of),
+        "network": lambda part: asks.network(study, learned, held, tuned=True),
+    }
+    tried = [again[part.kind](part) for part in parts] if study.profile.beyond.weigh else []
+    return asks.blend(parts, tried, kept=True, names=(f"blend-{study.profile.name}",))
 
 
 def _few(study, train: pd.DataFrame, test: pd.DataFrame, ways: dict) -> dict[str, dict[int, Ask]]:
@@ -191,8 +205,9 @@ QUESTIONS = {
 
 
 def flat(asked) -> Iterator[Ask]:
-    """Yield every ask of a question, in its order."""
+    """Yield every ask of a question, in its order, each behind those that it is made from."""
     if isinstance(asked, Ask):
+        yield from flat(asked.needs)
         yield asked
         return
     for each in asked.values() if isinstance(asked, dict) else asked:

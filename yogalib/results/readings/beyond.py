@@ -116,6 +116,14 @@ def together(parts: dict, blend) -> str:
     )
 
 
+def weights(parts: dict, blend, weighed: np.ndarray, held: int) -> str:
+    """Say how the blend weighs its parts. weighed : (M,). held : images of the validation part."""
+    if "tried" not in blend.config:
+        return "The mean's weights are equal: nothing in it was fitted."
+    told = listed(f"{model} {weight:.2f}" for model, weight in zip(parts, weighed, strict=True))
+    return f"The mean's weights were fitted to {many(held, 'image')} of the training part, held out from models that learnt the rest: {told}."
+
+
 def choice(table: pd.DataFrame) -> str:
     """Say what to take with so many images (beyond.winners)."""
     told = []
