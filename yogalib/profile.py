@@ -205,9 +205,7 @@ class Wise(_Strict):
 class Beyond(_Strict):
     """Beyond the paper (notebook 09): other ways to tell poses apart, on the profile's first split."""
 
-    joints: Literal["blazepose", "drawn"] = (
-        "blazepose"  # where a skeleton's joints come from; drawn: the drawn world's truth
-    )
+    joints: Literal["blazepose", "drawn"] | None = "blazepose"  # drawn: the drawn world's own; null: no skeletons
     written: Written = Written()
     per_class: list[Count] = [1, 2, 5, 10, 20]  # training images per class, on a fixed test part
     prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
