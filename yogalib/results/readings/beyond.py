@@ -98,7 +98,8 @@ def weakest(table: pd.DataFrame) -> str:
     told = []
     for model, rows in top.groupby("model", sort=False):
         worst = rows.loc[rows["accuracy"].idxmin()]
-        told.append(f"{model}: {worst['superclass']}, {share(worst['accuracy'])} of {worst['n']}")
+        hardest = f"{worst['superclass']}, {share(worst['accuracy'])} of {worst['n']}" if worst["accuracy"] < 1 else "none"
+        told.append(f"{model}: {hardest}")
     return f"Hardest of level 1 for {'; for '.join(told)}."
 
 
