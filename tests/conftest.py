@@ -69,6 +69,7 @@ def own_profile(file: Path, **tuning) -> Path:
         "pairs": [[1.0e-5, 1.0e-3], [1.0e-4, 1.0e-4]],
         "per_class": [1, 4],
     }
+    values["beyond"] |= {"joints": None, "per_class": [1, 4], "tune_network": False}
     values["yolo"] |= {"epochs": 2, "repeats": 2, "resolution": 32}
     values["fine_tuning"] |= {"encoder": "CLIP-mini-RN", "epochs": 6, "batch": 16} | tuning
     file.write_text(yaml.safe_dump(values))

@@ -17,6 +17,10 @@ Count = Annotated[int, Field(gt=0)]
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
 Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.models.finetune)
+JointsWay = Literal["logistic regression", "kernel ridge", "network"]  # yogalib.models.joints
+ProbeWay = Literal[  # yogalib.models.probe
+    "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
+]
 # a key that came later: where nothing is asked of it, runs keep the names that they had before
 Later = Field(exclude_if=lambda value: not value)
 Names = Literal["sanskrit", "english", "number", "description", "captions"]  # captions: 24 of each pose, averaged
@@ -171,6 +175,52 @@ class Written(_Strict):
     added: list[str] = []  # poses beyond the 82, in the order of their numbers
 
 
+class Joints(_Strict):
+    """Beyond the paper: a classifier of the joints found in photographs (yogalib.models.joints)."""
+
+    method: JointsWay
+    joints: Literal["blazepose", "drawn"]
+    passes: Count = 20  # through the skeletons, which take milliseconds; this and the next three are a network's
+    learning_rate: Positive = 2.0e-3  # of one that goes on from the written poses
+    least: Count = 2500  # skeletons that it sees of photographs in an epoch, however few they are
+    seed: int = 0
+
+
+class Probe(_Strict):
+    """Beyond the paper: a frozen encoder's features, and what is made of them (yogalib.models.probe)."""
+
+    method: ProbeWay
+
+
+class Network(_Strict):
+    """Beyond the paper: EfficientNet-Lite0 as ImageNet trained it, frozen, or with `tuning` fine-tuned (yogalib.models.network)."""
+
+    resolution: Count
+    tuning: FineTuning | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How often it goes through the training images."""
+        return 1 if self.tuning is None else self.tuning.epochs
+
+
+class Wise(_Strict):
+    """Beyond the paper: weights between those before and after fine-tuning (yogalib.models.wise)."""
+
+    share: Share
+
+
+class Beyond(_Strict):
+    """Beyond the paper (notebook 09): other ways to tell poses apart, on the profile's first split."""
+
+    joints: Literal["blazepose", "drawn"] | None = "blazepose"  # drawn: the drawn world's own; null: no skeletons
+    written: Written = Written()
+    per_class: list[Count] = [1, 2, 5, 10, 20]  # training images per class, on a fixed test part
+    prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
+    weigh: bool = True  # the blend's models by what they answer to a validation part, for which they learn once more; else all alike
+    tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning
+
+
 class ValidationSet(_Strict):
     """Section 5: pictures from elsewhere, on which both models are judged; with neither, the test part stands in."""
 
@@ -200,6 +250,7 @@ class Profile(_Strict):
     small_runs: SmallRuns
     yolo: Yolo
     validation_set: ValidationSet
+    beyond: Beyond = Beyond()
     machine: Machine
 
     @property

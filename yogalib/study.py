@@ -19,6 +19,7 @@ from yogalib.dataset.twins import RULE, find_twins, twin_groups
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.models.encoders import open_encoder, resolution_of, weights_digest
+from yogalib.models.missing import missing
 from yogalib.models.published import find_encoder
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, read_profile
@@ -259,6 +260,11 @@ class Study:
             return other, rows, 0
         twins = rows["path"].isin(other.twins_of(self)["path_a"])
         return other, rows[~twins], int(twins.sum())
+
+    @cached_property
+    def without(self) -> dict[str, str]:
+        """Families of notebook 09 that can't be had here, each with a line that says what is missing."""
+        return missing(self.profile.beyond.joints, self.paths.weights, fetch=not self.planned)
 
     # its runs
 

@@ -12,6 +12,7 @@ from yogalib.__main__ import main
 from yogalib.dataset.index import build_index
 from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
+from yogalib.models import joints as photographed
 from yogalib.models import kept
 from yogalib.models.blazepose import LANDMARKS
 from yogalib.models.skeleton import JOINTS, predict
@@ -130,10 +131,11 @@ def test_written_run_answers_for_photographs_and_names_a_pose_of_ones_own(star, 
     seen = np.zeros(2, LANDMARKS)
     *joints, _ = simulate({"Star": read_poses({"Star": NEW})["Star"]}, 1, np.random.default_rng(0), CLEAN)
     seen["flag"], seen["world"][1], seen["points"][1] = (1, 0), np.nan, np.nan
-    monkeypatch.setattr(kept, "joints_of", lambda found: tuple(
-        np.where(np.isnan(found["world"][:, :1, :1]), np.nan, part) for part in joints
-    ))  # fmt: skip
-    monkeypatch.setattr(kept, "landmarks_of", lambda content, *_: seen[int(content[-1] == ord("n"))])
+    for module in (kept, photographed):
+        monkeypatch.setattr(module, "joints_of", lambda found: tuple(
+            np.where(np.isnan(found["world"][:, :1, :1]), np.nan, part) for part in joints
+        ))  # fmt: skip
+        monkeypatch.setattr(module, "landmarks_of", lambda content, *_: seen[int(content[-1] == ord("n"))])
     folder = folders / "photos" / "Star Pose or Utthita Tadasana"
     for name in ("somebody", "nobody"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +152,8 @@ def test_written_run_answers_for_photographs_and_names_a_pose_of_ones_own(star, 
     asked = workshop.run(asks.kept(ask, source, rows))
     names = asked.predictions["path"].str.rpartition("/")[2].tolist()
     assert asked.predicted[names.index("somebody.png")] == 82
-    assert np.ptp(asked.probabilities[names.index("nobody.png")]) == 0
+    assert np.isnan(asked.probabilities[names.index("nobody.png")]).all()
+    assert asked.hits[names.index("somebody.png")] and not asked.hits[names.index("nobody.png")]
     assert main(["evaluate", str(folders / "photos"), "--run", "written", "--json"]) == 0
     told = capsys.readouterr()
     result = json.loads(told.out)

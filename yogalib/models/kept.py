@@ -1,19 +1,19 @@
 """A model that a run kept, at work on other images (paper, section 5: both models on pictures from elsewhere)."""
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file
-from tqdm import tqdm
 
 from yogalib.dataset.images import decode
 from yogalib.dataset.pixels import to_pixels
 from yogalib.models.blazepose import landmarks_of
+from yogalib.models.blend import kept_weights, mean_of_logs
 from yogalib.models.device import pick_device
 from yogalib.models.encoders import Encoder, build_clip
+from yogalib.models.joints import found_in
 from yogalib.models.resident import images_of
 from yogalib.models.skeleton import joints_of, predict
 from yogalib.models.written import kept_network
@@ -27,21 +27,32 @@ def tuned_encoder(run) -> Encoder:
     return Encoder(run.config["encoder"], build_clip(load_file(weights), weights), run.config["weights"])
 
 
-def at_work(
-    run, weights: Path, cache: Path
-) -> tuple[Callable[[bytes], np.ndarray], Callable[[list[np.ndarray]], np.ndarray]]:
+See = Callable[[bytes], Any]
+Say = Callable[[list], np.ndarray]
+
+
+def at_work(run, weights: Path, cache: Path) -> tuple[See, Say]:
     """Return how a kept model takes a picture's file, in any thread, and what it then answers to N pictures.
 
     The answer is probabilities (N, C); NaN for a picture in which a model that looks for a body finds none.
     """
-    device = pick_device("auto", "auto", run.cost["threads"])
-    if run.config["kind"] == "written":
+    config, device = run.config, pick_device("auto", "auto", run.cost["threads"])
+    if config["kind"] in ("written", "joints"):
         network = kept_network(run)
         return (
             lambda content: landmarks_of(content, weights, cache),
             lambda found: predict([network], *joints_of(np.stack(found))),
         )
-    config, encoder = run.config, tuned_encoder(run)
+    if config["kind"] == "blend":
+        parts = [at_work(type(run)(run.folder.parent / name), weights, cache) for name in config["parts"]]
+        weights = kept_weights(run)
+
+        def together(seen: list) -> np.ndarray:
+            by_part = zip(*seen, strict=True)
+            return mean_of_logs([say(list(of)) for (_, say), of in zip(parts, by_part, strict=True)], weights)
+
+        return lambda content: [see(content) for see, _ in parts], together
+    encoder = tuned_encoder(run)
     device = device.for_answers(encoder)
     return (
         lambda content: to_pixels(decode(content), encoder.resolution, config["fit"]),
@@ -57,11 +68,7 @@ def answer(ask, at, folder) -> tuple[np.ndarray, ...]:
         resolution = ask.of.settings.resolution
         return (ask_yolo("answer", run.folder / KEPT, files, resolution, str(at.device.torch))["probabilities"],)
     if ask.of.kind == "written":
-        see, say = at_work(run, at.weights, source.cache)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = pool.map(lambda file: see(file.read_bytes()), files)
-            seen = list(tqdm(found, total=len(files), desc="look for bodies", unit="image", mininterval=10, delay=2))
-        return (np.nan_to_num(say(seen), nan=1 / len(run.classes)),)
+        return (predict([kept_network(run)], *found_in(source, ask.test, "blazepose", at.weights)),)
     encoder = tuned_encoder(run)
     images = images_of(source, ask.test, encoder.resolution, at.device.torch)
     return classify(encoder, images, ask.prompts, at.device, ask.mirrored)

@@ -1,9 +1,11 @@
 """What a piece of work takes, seconds, memory and energy, and on what machine."""
 
+import json
 import os
 import platform
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,6 +38,15 @@ class Meter:
         peak = self.torch.cuda.max_memory_allocated() if self.torch.cuda.is_available() else _peak_of_process()
         spent = None if now is None or self.joules is None else round(now - self.joules, 1)
         return {"seconds": round(seconds, 3), "peak_memory": peak, "joules": spent}
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Let a run's seconds be those of what is done within: not of looking at pictures, which is kept and serves other runs too."""
+    start = time.perf_counter()
+    yield
+    cost = {"seconds": round(time.perf_counter() - start, 3)}
+    (folder / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
 
 
 def _peak_of_process() -> int | None:

@@ -107,11 +107,25 @@ def see(
     (cos_a, cos_e, cos_r), (sin_a, sin_e, sin_r) = (
         [turn(angle)[:, None] for angle in (azimuth, elevation, roll)] for turn in (np.cos, np.sin)
     )
-    x, y, z = np.moveaxis(joints - (joints.min(1, keepdims=True) + joints.max(1, keepdims=True)) / 2, 2, 0)
+    x, y, z = np.moveaxis(joints - _middle(joints), 2, 0)
     right, ahead = cos_a * x - sin_a * z, sin_a * x + cos_a * z
     up, toward = cos_e * y - sin_e * ahead, sin_e * y + cos_e * ahead
     right, up = cos_r * right + sin_r * up, cos_r * up - sin_r * right
-    scale = distance[:, None] / (distance[:, None] - toward)
+    return _perspective(right, up, toward, distance[:, None])
+
+
+def project(joints: np.ndarray, turn: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Look at joints as `see` does, by cameras whose right, up and back are given: turn (N, 3, 3), distance (N,)."""
+    right, up, toward = np.einsum("nij,nkj->ink", turn, joints - _middle(joints))
+    return _perspective(right, up, toward, distance[:, None])
+
+
+def _middle(joints: np.ndarray) -> np.ndarray:
+    return (joints.min(1, keepdims=True) + joints.max(1, keepdims=True)) / 2
+
+
+def _perspective(right: np.ndarray, up: np.ndarray, toward: np.ndarray, distance: np.ndarray) -> tuple:
+    scale = distance / (distance - toward)
     return np.stack([scale * right, -scale * up], axis=2), np.stack([right, -up, -toward], axis=2)
 
 

@@ -27,9 +27,12 @@ def at_level(
 
 
 def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Return for each picture whether its class is among the k most probable, bool (N,); ties go to the lower number."""
+    """Return for each picture whether its class is among the k most probable, bool (N,); ties go to the lower number.
+
+    No answer, NaN, is a wrong one.
+    """
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return (order == labels[:, None]).any(axis=1)
+    return (order == labels[:, None]).any(axis=1) & ~np.isnan(probabilities).any(axis=1)
 
 
 def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:

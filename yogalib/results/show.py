@@ -12,7 +12,7 @@ from pandas.io.formats.style import Styler
 from PIL import Image
 
 # shares in the files, percent on the page; differences of shares and their spread are points
-PERCENT = ("accuracy", "mean", "value", "commonest_class", "best", "calibration_error")
+PERCENT = ("accuracy", "in_five", "rivals", "mean", "value", "commonest_class", "best", "calibration_error")
 POINTS = ("difference", "sd")
 HEADINGS = {
     "commonest_class": "commonest class",
@@ -32,6 +32,11 @@ HEADINGS = {
     "p50_ms": "median, ms",
     "p95_ms": "95th percentile, ms",
     "images_per_second": "images a second",
+    "in_five": "top-5",
+    "rivals": "the rival's",
+    "fine_tuned": "fine-tuned share",
+    "ms": "an image, ms",
+    "mb": "MB",
     "top1": "top-1, %",
     "top5": "top-5, %",
 }

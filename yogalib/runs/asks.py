@@ -5,6 +5,7 @@ yogalib.models whose function `answer(ask, at, folder)` makes it; so a new kind 
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -17,13 +18,16 @@ from yogalib.dataset.index import data_hash
 from yogalib.dataset.pixels import Source
 from yogalib.dataset.splits import draw_per_class
 from yogalib.facts.prompts import class_prompts
+from yogalib.models.encoders import resolution_of
 from yogalib.paths import Paths
-from yogalib.profile import FineTuning, Prompt, Written
+from yogalib.profile import FineTuning, Joints, Network, Probe, Prompt, Wise, Written
 from yogalib.runs.store import CODE, run_id
 from yogalib.synthetic.poses import POSES_FILE, written_entries
 
 ROW = ["path", "sha256", "class"]  # what a run needs to know of an image
 OFFICIAL = 82  # poses have their numbers from Yoga-82; a new one's follow
+BARE = "CLIP-lite-random"  # whose image tower a plain network takes the place of
+LARGE = 224  # pixels: of a network beside an encoder whose resolution is not known before it is opened
 JUDGED = 20  # drawn bodies of each written pose that a network is judged on
 # settings that decide no run by themselves: rows, prompts, weights and precision stand in its configuration already
 SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats"}
@@ -36,8 +40,9 @@ class Ask:
     kind : module of yogalib.models that answers. source : whose images these are. test : rows to answer for. train, validation : rows
     to learn from and to choose an epoch on. encoder, prompt, seed : a CLIP, its words, its random weights. settings : of a profile, by
     which it is made. kept : whether the model is stored. names : what runs/ shall call the run, such as `last`. of : the run
-    whose model answers. mirrored : whether it answers for each picture and its mirror image, in the mean. note : what tells the ask
-    from others like it, for the line that announces the run.
+    whose model answers, or goes on. parts, tried : those whose answers are made one, and the same on a validation part. mirrored :
+    whether it answers for each picture and its mirror image, in the mean. note : what tells the ask from others like it, for the line
+    that announces the run.
     """
 
     kind: str
@@ -53,20 +58,27 @@ class Ask:
     names: tuple[str, ...] = ()
     of: "Ask | None" = None
     mirrored: bool = False
+    parts: tuple["Ask", ...] = ()
+    tried: tuple["Ask", ...] = ()
     note: str = ""
 
     @cached_property
     def classes(self) -> list[int]:
         """Official class numbers, sorted: what the model tells apart."""
-        if self.of is not None:
+        if self.kind == "kept":
             return self.of.classes
-        rows = self.test if self.train is None else self.train
+        rows = self.test if self.train is None or self.train.empty else self.train
         return sorted(int(number) for number in rows["class"].unique())
 
     @cached_property
     def prompts(self) -> list | None:
         """One prompt a class, or several; None for a model that knows no words."""
         return None if self.prompt is None else class_prompts(self.classes, self.prompt.template, self.prompt.names)
+
+    @property
+    def needs(self) -> list["Ask"]:
+        """The runs that it is made from."""
+        return [*([] if self.of is None else [self.of]), *self.parts, *self.tried]
 
     @property
     def model(self) -> str:
@@ -96,7 +108,13 @@ class Ask:
         if self.settings is not None:
             decides |= {"settings": self.settings.model_dump(exclude=SAID_ELSEWHERE), "keep_weights": self.kept}
         decides |= {"mirrored": True} if self.mirrored else {}
-        return decides | ({"of": self.of.name} if self.of is not None else {})
+        return decides | self.named(lambda ask: ask.name)
+
+    def named(self, name_of: Callable[["Ask"], str]) -> dict:
+        """Return what the run is made from, other runs by their names, as a configuration has it."""
+        named = {} if self.of is None else {"of": name_of(self.of)}
+        several = {"parts": self.parts, "tried": self.tried}
+        return named | {key: [name_of(part) for part in parts] for key, parts in several.items() if parts}
 
     @property
     def name(self) -> str:
@@ -120,6 +138,12 @@ def zero_shot(study, encoder: str, subset: str | None = None, prompt: Prompt | N
     source = study.source if encoder in study.profile.tuned else study.source.by_themselves()
     seed = study.profile.fine_tuning.seed
     return Ask("zero_shot", source, rows, encoder=encoder, prompt=prompt or settings.prompt, seed=seed)
+
+
+def words(study, rows: pd.DataFrame, prompt: Prompt) -> Ask:
+    """Ask the profile's main encoder, untrained, about some images."""
+    tuning = study.profile.fine_tuning
+    return Ask("zero_shot", study.source, rows[ROW], encoder=tuning.encoder, prompt=prompt, seed=tuning.seed)
 
 
 def finetune(
@@ -210,9 +234,67 @@ def written(paths: Paths, poses: Path | None = None, settings: Written | None = 
     return Ask("written", source, test, train, settings=settings, kept=True, names=("written",))
 
 
-def kept(of: Ask, source: Source, rows: pd.DataFrame, mirrored: bool = False) -> Ask:
-    """Ask the model that a run keeps about other images (section 5). mirrored : a CLIP, about each picture and its mirror image."""
-    return Ask("kept", source, rows[ROW], encoder=of.encoder, prompt=of.prompt, seed=of.seed, of=of, mirrored=mirrored)
+def joints(study, train: pd.DataFrame, test: pd.DataFrame, method: str, of: Ask | None = None, **changes) -> Ask:
+    """Ask for a classifier of the joints found in the test rows' pictures (yogalib.models.joints).
+
+    of : the written poses that a network goes on from; with no training rows it answers as it is. changes : fields of Ask.
+    """
+    settings = Joints(method=method, joints=study.profile.beyond.joints)
+    note = f"{'written, then ' if of else ''}{method}"
+    return Ask("joints", study.source, test[ROW], train[ROW], settings=settings, of=of, note=note, **changes)
+
+
+def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str) -> Ask:
+    """Ask what the frozen features of the profile's main encoder tell (yogalib.models.probe); words are those of its section beyond."""
+    tuning = study.profile.fine_tuning
+    return Ask(
+        "probe",
+        study.source,
+        test[ROW],
+        train[ROW],
+        encoder=tuning.encoder,
+        prompt=study.profile.beyond.prompt,
+        settings=Probe(method=method),
+        seed=tuning.seed,
+        note=method,
+    )
+
+
+def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, **changes) -> Ask:
+    """Ask a plain network that ImageNet trained, frozen or fine-tuned as the profile fine-tunes CLIP (yogalib.models.network)."""
+    tuning, rows = study.profile.fine_tuning, (test[ROW], train[ROW])
+    settings = Network(resolution=resolution_of(tuning.encoder) or LARGE, tuning=tuning if tuned else None)
+    if not tuned:
+        return Ask("network", study.source, *rows, settings=settings, note="ImageNet's, frozen")
+    given = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed, "note": "ImageNet's, fine-tuned"}
+    return Ask("network", study.source, *rows, settings=settings, **given, **changes)
+
+
+def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:
+    """Ask for the mean of several runs' answers to the same test images (yogalib.models.blend), weighed by those `tried`, if any."""
+    first = parts[0]
+    given = {"parts": tuple(parts), "tried": tuple(tried), "note": f"{len(parts)} models"}
+    return Ask("blend", first.source, first.test, first.train, **given, **changes)
+
+
+def between(of: Ask, share: float, prompt: Prompt) -> Ask:
+    """Ask the encoder whose weights are so large a share of a kept fine-tuning's, the rest its own before (yogalib.models.wise)."""
+    given = {"encoder": of.encoder, "prompt": prompt, "seed": of.seed, "of": of, "note": f"{share:.0%} fine-tuned"}
+    return Ask("wise", of.source, of.test, settings=Wise(share=share), **given)
+
+
+def kept(of: Ask, source: Source, rows: pd.DataFrame, prompt: Prompt | None = None, mirrored: bool = False) -> Ask:
+    """Ask the model that a run keeps about other images (section 5), or in other words. mirrored : a CLIP, about each picture and its mirror image."""
+    return Ask(
+        "kept",
+        source,
+        rows[ROW],
+        encoder=of.encoder,
+        prompt=prompt or of.prompt,
+        seed=of.seed,
+        of=of,
+        mirrored=mirrored,
+    )
 
 
 def _split_name(study, seed: int | None) -> str:

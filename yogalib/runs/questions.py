@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 from typing import get_args
 
-from yogalib.profile import Targets
+import pandas as pd
+
+from yogalib.dataset.splits import draw_per_class
+from yogalib.profile import JointsWay, ProbeWay, Prompt, Targets
 from yogalib.runs import asks
 from yogalib.runs.asks import Ask
+
+NETWORK = "ImageNet's network"
+SHARES = (0.25, 0.5, 0.75)  # of the fine-tuned weights, between both ends of WiSE-FT's curve
 
 
 def zero_shot(study) -> dict[str, dict]:
@@ -95,10 +101,89 @@ def benchmark(study) -> dict[str, dict]:
     }
 
 
-def written(study) -> dict[str, Ask]:
-    """Beyond the paper: a network of the poses as they are written, about other drawn bodies and about the first split's test images."""
-    learnt, (_, test) = asks.written(study.paths), study.parts(study.profile.fine_tuning.subset)
-    return {"bodies": learnt, "images": asks.kept(learnt, study.source, test)}
+def beyond(study) -> dict[str, dict]:
+    """Notebook 09, on the first split: the ways, by family and way; by way and training images per class; WiSE-FT, by words and share.
+
+    Families that can't be had here are left out (Study.without).
+    """
+    settings, tuning = study.profile.beyond, study.profile.fine_tuning
+    train, test = study.parts(tuning.subset)
+    clip, words = fine_tuned_splits(study)[0], settings.prompt
+    ways = {
+        "words alone": {"CLIP, described": asks.words(study, test, words)},
+        "frozen CLIP": {way: asks.probe(study, train, test, way) for way in get_args(ProbeWay)},
+        "CLIP": {"fine-tuned": clip},
+    }
+    for family, more in [] if "skeleton" in study.without else _skeletons(study, train, test).items():
+        ways[family] = ways.get(family, {}) | more
+    if "network" not in study.without:
+        ways[NETWORK] = {"frozen": asks.network(study, train, test)}
+        if settings.tune_network:
+            ways[NETWORK]["fine-tuned"] = asks.network(study, train, test, tuned=True, kept=True)
+    if together := _together(study, train, ways):
+        ways["together"] = {"mean of logs": together}
+    return {"ways": ways, "curve": _few(study, train, test, ways), "between": _between(study, clip, test, words)}
+
+
+def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict[str, Ask]]:
+    """Return the ways of skeletons, by family: those that have read the poses alone, and those that have seen photographs."""
+    learnt = asks.written(study.paths, settings=study.profile.beyond.written)
+    name = f"skeleton-{study.profile.name}"
+    after = asks.joints(study, train, test, "network", of=learnt, kept=True, names=(name,))
+    alone = {way: asks.joints(study, train, test, way) for way in get_args(JointsWay)}
+    return {
+        "words alone": {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)},
+        "skeleton": alone | {"written poses, then images": after},
+    }
+
+
+def _together(study, train: pd.DataFrame, ways: dict[str, dict[str, Ask]]) -> Ask | None:
+    """Return the blend of the kept models, weighed where the profile says so; nothing where only one is kept."""
+    parts = [ask for family in ways.values() for ask in family.values() if ask.kept]
+    if len(parts) < 2:
+        return None
+    learned, held = study.validation(train)
+    again = {
+        "finetune": lambda part: asks.finetune(study, on_validation=True),
+        "joints": lambda part: asks.joints(study, learned, held, part.settings.method, of=part.of),
+        "network": lambda part: asks.network(study, learned, held, tuned=True),
+    }
+    tried = [again[part.kind](part) for part in parts] if study.profile.beyond.weigh else []
+    return asks.blend(parts, tried, kept=True, names=(f"blend-{study.profile.name}",))
+
+
+def _few(study, train: pd.DataFrame, test: pd.DataFrame, ways: dict) -> dict[str, dict[int, Ask]]:
+    """Return the ways that take seconds, by training images per class; 0 for words alone."""
+    seed, most = study.profile.split.seed, train["class"].value_counts().max()
+    sizes = [size for size in study.profile.beyond.per_class if size < most]
+    drawn = {size: draw_per_class(train, size, seed) for size in sizes}
+    none = {0: ways["words alone"]["CLIP, described"]}
+    curve = {
+        "frozen CLIP, linear probe": {
+            size: asks.probe(study, rows, test, "linear probe") for size, rows in drawn.items()
+        },
+        "frozen CLIP, Tip-Adapter": none
+        | {size: asks.probe(study, rows, test, "Tip-Adapter") for size, rows in drawn.items()},
+    }
+    if "skeleton" in ways:
+        learnt = ways["skeleton"]["written poses, then images"].of
+        curve["skeleton"] = {size: asks.joints(study, rows, test, "network") for size, rows in drawn.items()}
+        curve["written poses, then images"] = {0: ways["words alone"]["written poses"]} | {
+            size: asks.joints(study, rows, test, "network", of=learnt) for size, rows in drawn.items()
+        }
+    if NETWORK in ways:
+        curve[f"{NETWORK}, frozen"] = {size: asks.network(study, rows, test) for size, rows in drawn.items()}
+    return curve
+
+
+def _between(study, clip: Ask, test: pd.DataFrame, described: Prompt) -> dict[str, dict[float, Ask]]:
+    """Return WiSE-FT's curve with both ends, by the words that ask and the share of the fine-tuned weights."""
+    curve = {}
+    for prompt in (clip.prompt, described):
+        inner = {share: asks.between(clip, share, prompt) for share in SHARES}
+        last = clip if prompt == clip.prompt else asks.kept(clip, clip.source, test, prompt)
+        curve[prompt.label] = {0.0: asks.words(study, test, prompt)} | inner | {1.0: last}
+    return curve
 
 
 def fine_tuned_splits(study, encoder: str | None = None) -> list[Ask]:
@@ -115,12 +200,14 @@ QUESTIONS = {
     "05_fine_tuning": fine_tuning,
     "06_frugality": frugality,
     "07_yolo_benchmark": benchmark,
+    "09_beyond": beyond,
 }
 
 
 def flat(asked) -> Iterator[Ask]:
-    """Yield every ask of a question, in its order."""
+    """Yield every ask of a question, in its order, each behind those that it is made from."""
     if isinstance(asked, Ask):
+        yield from flat(asked.needs)
         yield asked
         return
     for each in asked.values() if isinstance(asked, dict) else asked:

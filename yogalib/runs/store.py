@@ -64,7 +64,7 @@ class Run:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Float (N, C)."""
+        """Float (N, C); NaN where a model that looks for a body found none."""
         return self.predictions.filter(regex=r"^p_").to_numpy()
 
     @property
@@ -79,12 +79,13 @@ class Run:
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable class as a place in `classes`, (N,)."""
-        return self.probabilities.argmax(axis=1)
+        """The most probable class as a place in `classes`, (N,); -1 where there is no answer, since nobody was found."""
+        probabilities = self.probabilities
+        return np.where(np.isnan(probabilities).any(axis=1), -1, probabilities.argmax(axis=1))
 
     @property
     def hits(self) -> np.ndarray:
-        """Whether each picture is answered right, bool (N,); their mean is the top-1 accuracy."""
+        """Whether each picture is answered right, bool (N,); their mean is the top-1 accuracy. No answer is a wrong one."""
         return self.predicted == self.labels
 
 
@@ -178,7 +179,7 @@ class Workshop:
         config = ask.decides | {"precision": self.device.precision}
         if ask.encoder:
             config["weights"] = weights_digest(ask.encoder, self.weights, ask.seed)
-        return config | ({"of": run_id(self.configuration(ask.of))} if ask.of is not None else {})
+        return config | ask.named(lambda other: run_id(self.configuration(other)))
 
     def run(self, ask) -> Run:
         """Return the stored run of an ask, made first where it is not there, by its own module of yogalib.models."""

@@ -23,12 +23,13 @@ class Picture:
 
     pixels : uint8 (height, width, 3), RGB. joints : (J, 3), across and down as shares of the picture, and the distance
     from the body's middle towards the camera in metres. parts : uint8 (height, width), what each pixel shows
-    (render.LABEL, 0 for none), without the camera's effects; None unless asked for.
+    (render.LABEL, 0 for none), without the camera's effects; None unless asked for. seen : how the camera stood.
     """
 
     pixels: np.ndarray
     joints: np.ndarray
     parts: np.ndarray | None
+    seen: View
 
 
 def draw_picture(
@@ -64,7 +65,7 @@ def draw_picture(
     write_words(rng, canvas, look)
     pixels = develop(rng, canvas, look)
     places = np.column_stack([seen.xy / (width * SUPERSAMPLE, height * SUPERSAMPLE), seen.distance - seen.depth])
-    return Picture(pixels, places, parts)
+    return Picture(pixels, places, parts, seen)
 
 
 def draw(postures: Postures, rng: np.random.Generator, size: int, style: str | None = None) -> np.ndarray:

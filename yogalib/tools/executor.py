@@ -52,7 +52,7 @@ def asked_runs(study: Study) -> pd.DataFrame:
     """
     runs = planned_runs(study)
     runs = runs.assign(seen=runs["epochs"] * runs["train"] + runs["test"])
-    runs = runs[[ask.of is None for ask in runs["ask"]]]
+    runs = runs[[not ask.needs for ask in runs["ask"]]]
     return runs.sort_values("seen", ascending=False, kind="stable", ignore_index=True)
 
 

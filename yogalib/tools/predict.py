@@ -91,14 +91,14 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     found = ~np.isnan(probabilities).any(axis=1)
     if not found.all():
         notes.append(f"nobody was found on {(~found).sum()} of {len(found)} pictures: counted as wrong")
-    hit = top_k(probabilities, labels, 1) & found
+    hit = top_k(probabilities, labels, 1)
     low, high = wilson(hit.sum(), len(hit))
     folders = rows["class"].map(run.poses["folder"])
     by_class = pd.Series(hit, index=rows.index).groupby(folders).agg(["size", "mean"])
     return {
         "n": len(hit),
         "top1": float(hit.mean()),
-        "top5": float((top_k(probabilities, labels, 5) & found).mean()),
+        "top5": float(top_k(probabilities, labels, 5).mean()),
         "low": low,
         "high": high,
         "per_class": {name: {"n": int(row["size"]), "top1": float(row["mean"])} for name, row in by_class.iterrows()},

@@ -45,6 +45,7 @@ SHORT = {
     "small_runs.epochs": 1,
     "yolo.epochs": 1,
     "yolo.resolution": 64,
+    "beyond.joints": None,  # drawn bodies are small for BlazePose, and its files would be fetched
     "machine.device": "auto",
     "machine.threads": 1,
 }
