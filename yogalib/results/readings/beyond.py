@@ -98,7 +98,9 @@ def weakest(table: pd.DataFrame) -> str:
     told = []
     for model, rows in top.groupby("model", sort=False):
         worst = rows.loc[rows["accuracy"].idxmin()]
-        hardest = f"{worst['superclass']}, {share(worst['accuracy'])} of {worst['n']}" if worst["accuracy"] < 1 else "none"
+        hardest = (
+            f"{worst['superclass']}, {share(worst['accuracy'])} of {worst['n']}" if worst["accuracy"] < 1 else "none"
+        )
         told.append(f"{model}: {hardest}")
     return f"Hardest of level 1 for {'; for '.join(told)}."
 
