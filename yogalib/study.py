@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -80,14 +81,17 @@ class Study:
         return given
 
     def _drawn_world(self) -> Path:
-        from yogalib.synthetic.world import write_world  # OpenCV; real photographs do without the drawn world
+        from yogalib.synthetic.world import BODIES, write_world  # OpenCV; real photographs do without the drawn world
 
         setting = self.profile.data.synthetic.model_dump()
         name = hashlib.sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()[:12]
         folder = self.paths.data / f"synthetic-{name}"
         self.paths.data.mkdir(parents=True, exist_ok=True)
         with FileLock(self.paths.data / f".{folder.name}.lock"):
-            if not folder.exists():
+            if not (
+                folder / BODIES
+            ).is_file():  # nor in a world that an earlier version drew; the same bytes are drawn again
+                shutil.rmtree(folder, ignore_errors=True)
                 write_world(folder, **setting)
         return folder
 

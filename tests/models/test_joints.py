@@ -13,13 +13,14 @@ from yogalib.models import joints
 from yogalib.models.joints import both_sides, by_library, found_in, kernel_ridge, learn, of_classes
 from yogalib.models.skeleton import JOINTS, features, mirror, network, predict
 from yogalib.models.written import simulate
-from yogalib.profile import Joints, Written
+from yogalib.profile import Joints
 from yogalib.results.metrics import top_k
 from yogalib.runs import asks
 from yogalib.study import Study
 from yogalib.synthetic.poses import read_poses, written_entries
+from yogalib.synthetic.world import BODIES
 
-SMALL = Written(bodies=20, epochs=1)
+CHANGES = {"data.synthetic.images": 90, "beyond.written.bodies": 20, "beyond.written.epochs": 1}
 NETWORK = Joints(method="network", joints="drawn", passes=6, least=200)
 
 
@@ -84,12 +85,15 @@ def test_network_goes_on_from_written_poses_and_the_same_seed_learns_the_same(bo
 
 @pytest.fixture
 def study(folders, monkeypatch) -> Study:
-    changes = {"beyond.joints": "drawn", "beyond.written.bodies": 20, "beyond.written.epochs": 1}
-    return Study.open("smoke", {"data.synthetic.images": 90, **changes})
+    return Study.open("smoke", CHANGES)
 
 
 def test_drawn_world_keeps_its_bodies(study):
     rows = study.subset("all")
+    (study.folder / BODIES).unlink()  # as an earlier version left it
+    again = Study.open("smoke", CHANGES)
+    assert again.folder == study.folder
+    assert again.subset("all")["sha256"].tolist() == rows["sha256"].tolist()
     picture, world = found_in(study.source, rows, "drawn", study.paths.weights)
     assert (picture.shape, world.shape) == ((len(rows), 20, 2), (len(rows), 20, 3))
     assert np.isfinite(features(picture, world)).all()
