@@ -103,7 +103,7 @@ def test_failing_run_is_named_in_one_line_and_the_others_are_made(tiny, monkeypa
 def test_longest_runs_come_first_and_judged_ones_stay_with_the_notebooks():
     runs = asked_runs(Study.open("smoke", planned=True))
     assert runs["seen"].is_monotonic_decreasing
-    assert set(runs["kind"]) == {"yolo", "finetune", "linear", "zero_shot"}
+    assert set(runs["kind"]) == {"yolo", "finetune", "linear", "zero_shot", "written", "joints", "probe", "network"}
 
 
 def test_asks_and_their_workshop_travel_to_another_process_as_they_are():
