@@ -18,7 +18,8 @@ def seen_by(joints: str | None) -> str:
     if joints == "drawn":
         return (
             "The joints are the drawn world's own, without a mistake: these rows are the ceiling that a skeleton could reach, "
-            "and so no photograph will. What BlazePose finds in photographs falls short of it."
+            "which no photograph will. And the bodies were bent from the very file that the written poses are learnt from: here those rows "
+            "say that the way works, not how well."
         )
     return (
         "The joints are what BlazePose finds; where it finds nobody there is no answer, which counts as wrong."
