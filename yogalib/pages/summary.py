@@ -191,15 +191,14 @@ def open_points() -> pd.DataFrame:
 
 def statements_table() -> pd.DataFrame:
     """Return what the paper's numbers can carry, as it is printed (carry.paper_statements)."""
-    table = paper_statements()
-    bounds = [
-        f"{_signed(row.low)} to {_signed(row.high)}, {row.interval}" if row.interval else ""
-        for row in table.itertuples()
-    ]
-    p = ["" if pd.isna(value) else p_value(value) for value in table["p"]]
-    table = table.assign(n=table["n"].map(number), p=p).drop(columns=["low", "high", "interval"])
-    table.insert(4, INTERVAL, bounds)
-    return table
+    rows = []
+    for row in paper_statements().to_dict("records"):
+        kind = "" if row["interval"].startswith("Newcombe") else f" ({row['interval']})"
+        bounds = f"{_signed(row['low'])} to {_signed(row['high'])}{kind}" if row["interval"] else ""
+        p = "" if pd.isna(row["p"]) else p_value(row["p"])
+        said = f"{row['statement']} ({row['where']})"
+        rows.append((said, row["paper"], bounds, p, row["verdict"], row["why"]))
+    return pd.DataFrame(rows, columns=["conclusion", "paper", INTERVAL, "p", "verdict", "why"])
 
 
 def _signed(value: float) -> str:

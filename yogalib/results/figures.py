@@ -299,9 +299,9 @@ def beside_paper(table: pd.DataFrame) -> Figure:
 def forest(table: pd.DataFrame) -> Figure:
     """Draw the differences that the paper's conclusions rest on, with their intervals. Columns as carry.paper_statements, Newcombe's rows."""
     figure, axis = plt.subplots(figsize=(9, 0.42 * len(table) + 1))
-    middle = table[["low", "high"]].mean(axis=1)
     axis.hlines(table["statement"], table["low"], table["high"], color=COLOURS[0], linewidth=2)
-    axis.plot(middle, table["statement"], "o", markersize=4, color=COLOURS[0])
+    for bound in ("low", "high"):
+        axis.plot(table[bound], table["statement"], "|", color=COLOURS[0])
     axis.axvline(0, color="0.4", linestyle=":")
     axis.tick_params(axis="y", labelsize=8)
     axis.set_ylim(len(table) - 0.5, -0.5)
