@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from yogalib.results.style import COLOURS, STYLE
 
 MARKS = "osD^vPX"
-BELOW = {"textcoords": "offset points", "fontsize": 7, "color": "#333"}
+LABEL = {"textcoords": "offset points", "fontsize": 7, "color": "#333"}
 
 
 @rc_context(STYLE)
@@ -38,15 +38,18 @@ def accuracy_against_time(table: pd.DataFrame) -> Figure:
         axis.scatter(rows["ms"], 100 * rows["accuracy"], label=family, zorder=3, **look)
     front = shown[shown["accuracy"] > shown["accuracy"].cummax().shift(fill_value=-1)]
     axis.step(front["ms"], 100 * front["accuracy"], where="post", color="grey", linewidth=1, linestyle=":")
-    for row in front.itertuples():
-        axis.annotate(row.way, (row.ms, 100 * row.accuracy), xytext=(5, 4), **BELOW)
+    for place, row in enumerate(
+        front.itertuples()
+    ):  # towards the upper left there is nothing, but labels of neighbours
+        name = f"{row.family}, {row.way}"
+        axis.annotate(name, (row.ms, 100 * row.accuracy), xytext=(-6, 2 + 4 * place), ha="right", **LABEL)
     axis.set(
         xscale="log",
         xlabel="an image, ms (log scale)",
         ylabel=f"top-1, % of {table['n'].iloc[0]} images",
         ylim=(0, 105),
     )
-    axis.margins(x=0.2)
+    axis.margins(x=0.5)
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
     return figure
 
@@ -56,7 +59,7 @@ def superclass_dots(table: pd.DataFrame) -> Figure:
     """Draw accuracy by superclass, a dot a model, level 1 above level 2 (by_superclass)."""
     levels = [rows for _, rows in table.groupby("level")]
     heights = [rows["superclass"].nunique() + 1.5 for rows in levels]
-    figure, axes = plt.subplots(len(levels), 1, figsize=(7, 0.26 * sum(heights) + 1), height_ratios=heights)
+    figure, axes = plt.subplots(len(levels), 1, figsize=(9, 0.26 * sum(heights) + 1), height_ratios=heights)
     for axis, rows in zip(np.atleast_1d(axes), levels, strict=True):
         counts = rows.drop_duplicates("superclass").set_index("superclass")["n"]
         names = [f"{name} ({n})" for name, n in counts.items()]
