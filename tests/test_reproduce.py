@@ -161,7 +161,7 @@ def test_ten_kills_change_no_number_and_train_nothing_twice(tmp_path):
     assert known.items() <= finished_runs(home).items()
     assert finished_runs(home).keys() == finished_runs(tmp_path / "whole").keys()
     reports = [place / "reports" / "smoke" for place in (home, tmp_path / "whole")]
-    timed = {f"table_{name}.csv" for name in ("setting", "cost", "inference", "claims", "headline")}
+    timed = {f"table_{name}.csv" for name in ("setting", "cost", "inference", "claims")}
     for name in {path.name for path in (reports[1] / "tables").iterdir()} - timed:
         assert len({(report / "tables" / name).read_bytes() for report in reports}) == 1, name
     claims = [json.loads((report / "summary.json").read_text())["claims"] for report in reports]

@@ -141,6 +141,7 @@ class SmallRuns(_Strict):
     pair: Pair  # of all small runs but those of the grid
     rate_scale: Positive  # times these learning rates: a small encoder needs larger steps than ViT-B/32
     per_class: list[Count]  # Table 11: training images per class, on a fixed test part
+    equal_steps: bool  # Table 11 once more, each size trained for as many steps as all images take
     other_syntaxes: dict[str, Prompt]  # beside the four of Table 5: name to prompt
 
     @property

@@ -305,9 +305,9 @@ class Study:
 
     # what a notebook makes
 
-    def save_table(self, name: str, table: pd.DataFrame, caption: str) -> None:
-        """Save a table as tables/<name>.csv and show it under its caption; the paper's own tables are set beside the paper's."""
-        self.handover.table(name, table, caption)
+    def save_table(self, name: str, table: pd.DataFrame, caption: str, folded: bool = False) -> None:
+        """Save a table as tables/<name>.csv and show it under its caption, the paper's numbers in it where the paper has them."""
+        self.handover.table(name, table, caption, folded)
 
     def save_figure(self, name: str, figure, caption: str) -> None:
         """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption."""
@@ -316,6 +316,10 @@ class Study:
     def claim(self, name: str, ours: float, n: int, low: float | None = None, high: float | None = None) -> None:
         """Record a number that stands beside the paper's and in no table (`name` is its id in paper.yaml), in the paper's unit."""
         self.handover.claim(name, ours, n, low, high)
+
+    def conclude(self, text: str) -> None:
+        """Show what the notebook found, and keep it for its card on the report's first page."""
+        self.handover.conclude(text)
 
     def finish(self) -> None:
         """Hand over what the notebook made: the last cell of each notebook."""

@@ -89,7 +89,9 @@ def test_index_holds_the_papers_items_in_the_papers_order(opened):
     ids = opened.every("main [id]", "e.id")["index.html"]
     items = [name for section in load_paper()["contents"] for name in section["items"]]
     assert [name for name in ids if name in items] == items
-    assert ids.index("table_headline") < ids.index(items[0])
+    cards = [name for name in ids if name.startswith("card-")]
+    assert cards == [f"card-{name.removesuffix('.html')}" for name in PAGES if name != "index.html"]
+    assert ids.index("figure_beside") < ids.index(cards[0]) < ids.index(items[0])
 
 
 def test_contents_lead_to_their_headings(opened):

@@ -11,10 +11,12 @@ from PIL import Image
 
 from yogalib.facts.paper import load_paper
 from yogalib.pages import inputs
+from yogalib.pages.index import _found, _not_said, _paired, show_cards
 from yogalib.pages.inputs import code_alone, report_inputs
-from yogalib.pages.summary import beside, claims, claims_table, not_measured, reading, with_unit
+from yogalib.pages.summary import claims, claims_table, not_measured, with_unit
 from yogalib.profile import read_profile
-from yogalib.results.claims import row_of, rows_of
+from yogalib.results.beside import beside, papers_n
+from yogalib.results.claims import claims_of, row_of, rows_of
 from yogalib.results.show import number, plain, printed, table_figure, title_of, write_figure
 from yogalib.runs.progress import Progress, duration
 from yogalib.runs.questions import asked_by
@@ -113,37 +115,45 @@ def test_only_the_papers_own_bear_its_numbers():
 
 def handed(build, **made) -> None:
     (build / "tables").mkdir(exist_ok=True)
-    text = json.dumps({"notebook": "05_fine_tuning", "claims": {}, "tables": {}, "figures": {}, "seconds": 1.0} | made)
+    blank = {"claims": {}, "tables": {}, "figures": {}, "conclusion": ""}
+    text = json.dumps({"notebook": "05_fine_tuning", "seconds": 1.0} | blank | made)
     (build / "05_fine_tuning.json").write_text(text)
 
 
-def measured(ours: float, low: float | None = None, high: float | None = None, n: int = 402) -> dict:
-    return {"ours": ours, "low": low, "high": high, "n": n}
+def measured(ours: float, low: float | None = None, high: float | None = None, n: int = 402, splits=None) -> dict:
+    return {"ours": ours, "low": low, "high": high, "n": n, "splits": splits}
 
 
-def test_paper_stands_beside_ours_row_by_row_and_alone_where_ours_has_none(tmp_path):
-    handed(tmp_path, claims={"table_04.RN50": measured(22.0, 18.0, 26.0)})
+def test_paper_stands_beside_ours_row_by_row_and_alone_where_ours_has_none():
     ours = pd.DataFrame(
         {"encoder": ["RN50", "mine"], "accuracy": [0.22, 0.5], "low": [0.18, 0.4], "high": [0.26, 0.6], "n": [402, 402]}
     )
-    table = beside("table_04", ours, claims(tmp_path, COMPARABLE), verdict=True).set_index("encoder")
-    assert table.loc["RN50"].tolist() == ["20.8", "22.0", "18.0 to 26.0", "402", "within"]
+    table = beside("table_04", ours).set_index("encoder")
+    assert table.loc["RN50"].tolist() == ["20.8", "22.0", "18.0 to 26.0", "402"]
     assert table.loc["mine", "paper, %"] == ""
     alone = table.iloc[2:]
-    assert (
-        len(alone) == 8
-        and "RN50x16" in alone.index
-        and set(alone["ours, %"]) == {""}
-        and "49.1" in set(alone["paper, %"])
-    )
+    assert len(alone) == 8 and "RN50x16" in alone.index
+    assert set(alone["ours, %"]) == {""} and "49.1" in set(alone["paper, %"])
+    assert papers_n("table_04") == " The paper's n: 53."
 
 
-def test_table_9_has_the_papers_deviation_and_only_beside_the_papers_model(tmp_path):
-    handed(tmp_path)
+def test_table_9_has_the_papers_deviation_and_only_beside_the_papers_model():
     rows = [(model, level, 0.5, 0.01, 0.4, 0.6, 5, 402) for model in ("a", "b") for level in ("L1", "L2", "L3")]
     ours = pd.DataFrame(rows, columns=["model", "level", "mean", "sd", "low", "high", "splits", "n"])
-    table = beside("table_09", ours, claims(tmp_path, COMPARABLE), verdict=False)
-    assert table["paper, %"].tolist() == ["93.9 (sd 0.5)", "90.1 (sd 0.6)", "84.1 (sd 0.9)", "", "", ""]
+    assert beside("table_09", ours)["paper, %"].tolist() == [
+        "93.9 (sd 0.5)",
+        "90.1 (sd 0.6)",
+        "84.1 (sd 0.9)",
+        "",
+        "",
+        "",
+    ]
+    assert claims_of("table_09", ours)["table_09.l3_mean"]["splits"] == 5
+
+
+def test_table_that_the_paper_lacks_stays_as_it_is_printed():
+    ours = pd.DataFrame({"pose": ["a"], "accuracy": [0.5]})
+    assert beside("table_ways", ours).equals(printed(ours)) and papers_n("table_ways") == ""
 
 
 def test_every_row_of_the_papers_tables_can_be_found_from_ours():
@@ -188,17 +198,54 @@ def test_claims_say_within_above_below_or_why_not(tmp_path):
     assert "2,006 images" in claims_table(tmp_path, MINI)["ours"].tolist()
 
 
-def test_reading_says_what_the_numbers_say(tmp_path):
-    handed(tmp_path, claims={"table_08.l3_top1": measured(85.0, 84.0, 86.0, n=3826)})
+def test_our_number_says_of_what_it_is_where_the_papers_words_do_not_fit(tmp_path):
+    told = {
+        "table_09.l3_mean": measured(48.0, 46.0, 50.0, splits=3),
+        "table_09.l3_sd": measured(2.0, splits=3),
+        "table_08.l3_top1": measured(48.3, 43.0, 53.0),
+        "section_6.parameters": measured(4.8),
+    }
+    handed(tmp_path, claims=told)
+    table = claims_table(tmp_path, MINI).set_index("where")
+    assert table.loc["Table 9", "ours was"].tolist() == [
+        "CLIP-mini-RN, mean of 3 splits",
+        "CLIP-mini-RN, over 3 splits",
+    ]
+    assert table.loc["Table 8", "ours was"] == "CLIP-mini-RN, the first split"
+    assert table.loc["Table 8", "95 % interval"] == "43.0 to 53.0 (Wilson)"
+    assert "corrected t" in table["95 % interval"].iloc[1]
+    assert table.loc["Section 6", "n"] == ""  # no images stand behind a number of weights
+
+
+def test_abstract_says_what_the_numbers_say(tmp_path):
+    told = {
+        "table_08.l3_top1": measured(85.0, 84.0, 86.0, n=3826),
+        "table_09.l3_mean": measured(84.0, 83.0, 85.0, splits=7),
+    }
+    handed(tmp_path, claims=told | {"table_09.l3_sd": measured(0.5, splits=7)})
+    entries = {each["id"]: each for each in claims(tmp_path, COMPARABLE)}
+    text = _found(entries, COMPARABLE)
+    assert "85.0 % of 3,826 test pictures (84.0 to 86.0, Wilson)" in text
+    assert "over 7 splits the mean is 84.0 % (83.0 to 85.0, corrected t over splits)" in text
+    counted = f"Of {len(load_paper()['claims'])} numbers of the paper this report has 3"
+    assert _not_said(entries, COMPARABLE).startswith(f"{counted}: 2 within and 1 not comparable")
+    assert "none can be held against the paper's, since this profile has" in _not_said(entries, MINI)
     rows = [("ViT-B/32", 0.846, np.nan), ("yolov8x-cls", 0.878, 1e-9)]
     pd.DataFrame([(*row, 3487) for row in rows], columns=["setting", "accuracy", "p", "n"]).to_csv(
         tmp_path / "tables" / "table_validation.csv", index=False
     )
-    text = reading(tmp_path, COMPARABLE)
-    assert "**85.0 %** of 3,826 test pictures (84.0 to 86.0)" in text
-    assert f"Of {len(load_paper()['claims'])} numbers of the paper this report has 1: 1 within" in text
-    assert "yolov8x-cls less ViT-B/32: 3.2 points on 3,487 pictures, p < 0.001 (McNemar)" in text
-    assert "none can be held against the paper's" in reading(tmp_path, MINI)
+    assert _paired(tmp_path) == "yolov8x-cls less ViT-B/32: +3.2 points on 3,487 pictures, p < 0.001 (McNemar)."
+
+
+def test_card_has_the_conclusion_and_both_numbers(tmp_path, capsys):
+    handed(tmp_path, claims={"table_08.l3_top1": measured(47.5, 43.0, 52.0)}, conclusion="It learns & forgets.")
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("yogalib.pages.index.show", shown.append)
+        show_cards(tmp_path, MINI)
+    (card,) = shown
+    assert "It learns &amp; forgets." in card and 'href="05_fine_tuning.html"' in card
+    assert "paper 85.9 %, ours <b>47.5 %</b>, 43.0 to 52.0 (Wilson), n 402" in card
 
 
 @pytest.mark.parametrize(

@@ -276,25 +276,27 @@ def test_pair_is_chosen_split_by_split_on_validation_parts_and_judged_on_the_tes
     assert list(ways.values()) == [[good, bad], [bad, bad], [bad, bad]]
 
 
-def test_images_used_are_those_of_the_asks():
-    asked = {2: 4, 8: 12, "all": 12}
-    asked = {size: [SimpleNamespace(train=[0] * images, classes=[0, 1])] for size, images in asked.items()}
-    used = tables.images_used(asked)
-    assert used["images"].tolist() == [4, 12, 12]
-    assert used["capped"].tolist() == [False, True, False]
-
-
 def test_six_images_a_class_beside_all():
-    table = settings("per_class", (2, 0.5), (6, 0.72), (32, 0.9), ("all", 0.9))
-    used = pd.DataFrame({"images": [12, 36, 120, 120], "capped": [False, False, True, False]}, index=[2, 6, 32, "all"])
-    said = readings.small_runs.frugality(table, used)
+    table = settings("per_class", (2, 0.5), (6, 0.72), (20, 0.9), ("all", 0.9)).assign(
+        images=[12, 36, 120, 120], epochs=7
+    )
+    said = readings.small_runs.frugality(table, [2, 6, 20, 32])
     assert said.startswith("6 images a class, 36 in all, reach 72.0 %")
     assert ": 80 % of what all 120 reach, 90.0 %" in said
-    assert "overlaps with that of all from 32 a class on" in said
-    assert "At 32 a class some class has no more to give" in said
-    fewer = readings.small_runs.frugality(table.drop(index=[1, 2]), used.drop(index=[6, 32]))
+    assert "overlaps with that of all from 20 a class on" in said
+    assert said.endswith("Some class has fewer than 32 images to train on: these sizes are left out.")
+    fewer = readings.small_runs.frugality(table.drop(index=[1, 2]), [2])
     assert fewer.startswith("2 images a class, 12 in all")
-    assert not any(words in fewer for words in ("overlaps", "no more to give"))
+    assert not any(words in fewer for words in ("overlaps", "left out"))
+    assert readings.small_runs.frugality(table.tail(1), [99]).startswith("All 120 images reach 90.0 %")
+
+
+def test_equal_steps_say_what_more_epochs_of_the_few_are_worth():
+    short = settings("per_class", (2, 0.5), (6, 0.8), ("all", 0.9)).assign(images=[12, 36, 120], epochs=7)
+    long = settings("per_class", (2, 0.6), (6, 0.7), ("all", 0.9)).assign(images=[12, 36, 120], epochs=[70, 21, 7])
+    said = readings.small_runs.longer(short, long)
+    assert "2 images a class reach 60.0 %" in said and "after 70 epochs, +10.0 points against 50.0 %" in said
+    assert said.endswith("Of 2 sizes 1 is higher with equal steps.")
 
 
 def test_curve_of_sizes_rises_or_falls():

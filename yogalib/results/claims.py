@@ -17,6 +17,16 @@ ROWS = {
     "table_11": "{per_class}",
 }
 VALUES = ("accuracy", "mean", "value")  # what the column of the measured share is called
+# the kind of our 95 % interval, by what a claim's id begins with; Wilson's for a share of one set of images
+KINDS = {
+    "table_05": "corrected t over splits",
+    "table_06": "corrected t over splits",
+    "table_07": "corrected t over splits",
+    "table_09": "corrected t over splits",
+    "table_10": "bootstrap within poses",
+    "table_11": "corrected t over splits",
+    "section_5.difference": "paired proportions",
+}
 
 
 def row_of(name: str, row: dict) -> str:
@@ -30,10 +40,20 @@ def rows_of(name: str) -> dict[str, str]:
     return {claim.get("row", key.partition(".")[2]).casefold(): key for key, claim in known.items()}
 
 
-def measured(ours: float, n: int, low: float | None = None, high: float | None = None) -> dict:
-    """Return what is recorded of a number that stands beside the paper's, in the paper's unit; bounds may be missing."""
+def kind_of(claim: str) -> str:
+    """Return the kind of the 95 % interval that our number beside a claim has, where it has one."""
+    return next((kind for start, kind in KINDS.items() if claim.startswith(start)), "Wilson")
+
+
+def measured(
+    ours: float, n: int, low: float | None = None, high: float | None = None, splits: int | None = None
+) -> dict:
+    """Return what is recorded of a number that stands beside the paper's, in the paper's unit; bounds may be missing.
+
+    splits : over how many splits it is a mean; None for a number of one.
+    """
     low, high = (None if bound is None or np.isnan(bound) else bound for bound in (low, high))
-    return {"ours": ours, "low": low, "high": high, "n": int(n)}
+    return {"ours": ours, "low": low, "high": high, "n": int(n), "splits": splits}
 
 
 def claims_of(name: str, table: pd.DataFrame) -> dict[str, dict]:
@@ -48,9 +68,10 @@ def claims_of(name: str, table: pd.DataFrame) -> dict[str, dict]:
     for row in table.to_dict("records"):
         called = row_of(name, row)
         if (claim := known.get(called)) and claim not in claims:
-            claims[claim] = measured(100 * row[value], row["n"], 100 * row["low"], 100 * row["high"])
+            splits = int(row["splits"]) if "splits" in row else None
+            claims[claim] = measured(100 * row[value], row["n"], 100 * row["low"], 100 * row["high"], splits)
             if spread := known.get(called.replace("_mean", "_sd")) if called.endswith("_mean") else None:
-                claims[spread] = measured(100 * row["sd"], row["n"])
+                claims[spread] = measured(100 * row["sd"], row["n"], splits=splits)
     if name == "table_09":
         claims["table_09.splits"] = measured(int(table["splits"].max()), table["n"].iloc[0])
     return claims

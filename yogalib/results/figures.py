@@ -236,15 +236,17 @@ def setting_bars(table: pd.DataFrame, by: str) -> Figure:
 
 
 @rc_context(STYLE)
-def size_curve(table: pd.DataFrame, chance: float) -> Figure:
-    """Draw accuracy over training images per class, with its t-intervals. Columns: per_class and those of tables.small_table."""
+def size_curve(tables: dict[str, pd.DataFrame], chance: float) -> Figure:
+    """Draw accuracy over training images, with its t-intervals, a line a way of training (tables.frugality_table)."""
     figure, axis = plt.subplots(figsize=(6, 3))
-    sizes = table["per_class"].astype(int)
-    axis.errorbar(sizes, 100 * table["mean"], yerr=_spread(table), marker="o", capsize=3)
+    for place, (way, table) in enumerate(tables.items()):
+        shifted = table["images"] * 1.03**place  # intervals side by side
+        axis.errorbar(shifted, 100 * table["mean"], yerr=_spread(table), marker="o", capsize=3, label=way)
     _level_line(axis, chance, "chance")
     axis.set_xscale("log", base=2)
-    axis.set_xticks(sizes, sizes)
-    axis.set(xlabel="training images per class", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))
+    axis.set_xticks(table["images"], table["images"])
+    axis.legend()
+    axis.set(xlabel="images trained on", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))
     return figure
 
 

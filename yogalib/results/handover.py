@@ -16,17 +16,21 @@ class Handover:
 
     def __init__(self, build: Path, notebook: str):
         self.build, self.notebook, self.start = build, notebook, time.time()
-        self.claims, self.tables, self.figures = {}, {}, {}
+        self.claims, self.tables, self.figures, self.conclusion = {}, {}, {}, ""
 
-    def table(self, name: str, table: pd.DataFrame, caption: str) -> None:
-        """Save a table as tables/<name>.csv, show it under its caption, and record what it says beside the paper's numbers."""
-        from yogalib.results.show import show_table  # IPython: a second
+    def table(self, name: str, table: pd.DataFrame, caption: str, folded: bool = False) -> None:
+        """Save a table as tables/<name>.csv, show it beside the paper's numbers, and record what it says beside them.
+
+        folded : on the page it opens by a click.
+        """
+        from yogalib.results.beside import beside, papers_n
+        from yogalib.results.show import show, table_figure  # IPython: a second
 
         file = self.build / "tables" / f"{name}.csv"
         write_whole(file, lambda path: table.to_csv(path, index=False))
         self.tables[name] = caption
         self.claims |= claims_of(name, table)
-        show_table(name, table, caption)
+        show(table_figure(name, beside(name, table), caption + papers_n(name), folded))
 
     def figure(self, name: str, figure, caption: str) -> None:
         """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption; .webp is for the pages."""
@@ -45,9 +49,20 @@ class Handover:
         """Record a number that stands beside the paper's and in no table (`name` is its id in paper.yaml), in the paper's unit."""
         self.claims[name] = measured(ours, n, low, high)
 
+    def conclude(self, text: str) -> None:
+        """Show what the notebook found, and keep it for its card on the report's first page."""
+        from IPython.display import Markdown, display  # a second
+
+        self.conclusion = text
+        display(Markdown(text))
+
     def finish(self) -> None:
         """Hand over what the notebook made: the last cell of each notebook, and the sign that it came to its end."""
         made = {"claims": self.claims, "tables": self.tables, "figures": self.figures, "notebook": self.notebook}
-        made |= {"token": os.environ.get("YOGALIB_TOKEN", ""), "seconds": round(time.time() - self.start, 1)}
+        made |= {
+            "conclusion": self.conclusion,
+            "token": os.environ.get("YOGALIB_TOKEN", ""),
+            "seconds": round(time.time() - self.start, 1),
+        }
         text = json.dumps(made, indent=2)
         write_whole(self.build / f"{self.notebook}.json", lambda path: path.write_text(text, encoding="utf-8"))

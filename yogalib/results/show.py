@@ -108,13 +108,8 @@ def _word(value: object) -> str:
     return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text
 
 
-def show_table(name: str, table: pd.DataFrame, caption: str) -> None:
-    """Show a table under its printed name and caption: words to the left, numbers to the right."""
-    show(table_figure(name, printed(table), caption))
-
-
-def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", folded: bool = False) -> str:
-    """Return the HTML of a table that is in words already. more : HTML after the caption; folded : opened by a click."""
+def table_figure(name: str, words: pd.DataFrame, caption: str, folded: bool = False) -> str:
+    """Return the HTML of a table that is in words already (`printed`), under its printed name and caption. folded : opened by a click."""
     styles = []
     for place, column in enumerate(words):
         if all(map(_is_figure, words[column])):
@@ -124,7 +119,7 @@ def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", f
     styler = Styler(words, uuid=name, cell_ids=False).hide(axis="index")
     styler = styler.format(escape="html").format_index(escape="html", axis=1)
     body = styler.set_table_styles(styles).to_html()
-    head, wide = f"{_caption(name, caption)}{more}", f'<div class="wide" tabindex="0">{body}</div>'
+    head, wide = _caption(name, caption), f'<div class="wide" tabindex="0">{body}</div>'
     if folded:
         return f'<details class="table" id="{name}"><summary>{head}</summary>{wide}</details>'
     return f'<figure class="table" id="{name}"><figcaption>{head}</figcaption>{wide}</figure>'
@@ -167,7 +162,7 @@ def _as_jpeg(found: re.Match) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(packed.getvalue()).decode()}" if smaller else found[0]
 
 
-def show_figure(name: str, file: Path, caption: str, more: str = "") -> None:
+def show_figure(name: str, file: Path, caption: str) -> None:
     """Show a saved .webp above its printed name and caption; its text stands in the page for those who can't see it."""
     with Image.open(file) as picture:
         width, height = (round(side / DOTS * 100) for side in picture.size)  # an inch is shown as 100 pixels
@@ -175,7 +170,7 @@ def show_figure(name: str, file: Path, caption: str, more: str = "") -> None:
         f'<img src="data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" width="{width}" height="{height}" '
         f'alt="{html.escape(plain(caption), quote=True)}">'
     )
-    show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}{more}</figcaption></figure>')
+    show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}</figcaption></figure>')
 
 
 def _caption(name: str, caption: str) -> str:

@@ -192,16 +192,16 @@ def syntax_table(runs: dict[str, list[Run]], syntaxes: dict[str, Prompt], test_s
     return table
 
 
-def images_used(asked: dict) -> pd.DataFrame:
-    """Return how many training images the runs of Table 11 have. asked : questions.frugality.
+def frugality_table(runs: dict, asked: dict, test_share: float) -> pd.DataFrame:
+    """Return Table 11. runs, asked : by training images per class, of questions.frugality.
 
-    By training images per class (`all` the last); columns: images (of one split), capped (whether a class has fewer than were asked for).
+    Columns: per_class (`all` the last), images (trained on, of the first split), epochs (likewise), and those of small_table.
     """
-    rows = {
-        size: (len(group[0].train), size != "all" and len(group[0].train) < size * len(group[0].classes))
-        for size, group in asked.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["images", "capped"])
+    table = small_table({(size,): group for size, group in runs.items()}, ["per_class"], test_share)
+    first = [group[0] for group in asked.values()]
+    table.insert(1, "images", [len(ask.train) for ask in first])
+    table.insert(2, "epochs", [ask.settings.epochs for ask in first])
+    return table
 
 
 Pair = tuple[float, float]  # learning rate and weight decay, as the paper has them

@@ -1,5 +1,6 @@
 """What each notebook of the study compares: the asks, by setting. Notebook, plan and executor ask these very functions."""
 
+import math
 from collections.abc import Iterator
 from typing import get_args
 
@@ -77,12 +78,33 @@ def fine_tuning(study) -> dict[str, dict]:
     }
 
 
-def frugality(study) -> dict:
-    """Table 11, by training images per class, `all` the last, an ask a split."""
+def frugality(study) -> dict[str, dict]:
+    """Table 11, for equal epochs and, where the profile wants it, equal steps, by training images per class, `all` the last, an ask a split.
+
+    Sizes that some class can't give are left out: their row would hold fewer images than it says.
+    """
     small = study.profile.small_runs
     seeds = study.split_seeds(small.repeats)
+    whole = [asks.small(study, seed) for seed in seeds]
     drawn = {size: [asks.small(study, seed, draw=(size, seed)) for seed in seeds] for size in small.per_class}
-    return drawn | {"all": [asks.small(study, seed) for seed in seeds]}
+    drawn = {
+        size: group for size, group in drawn.items() if all(len(ask.train) == size * len(ask.classes) for ask in group)
+    }
+    told = {"equal epochs": drawn | {"all": whole}}
+    if not small.equal_steps:
+        return told
+
+    def batches(ask: Ask) -> int:
+        return math.ceil(len(ask.train) / small.batch)
+
+    longer = {
+        size: [
+            asks.small(study, seed, draw=(size, seed), epochs=round(small.epochs * batches(full) / batches(few)))
+            for seed, few, full in zip(seeds, group, whole, strict=True)
+        ]
+        for size, group in drawn.items()
+    }
+    return told | {"equal steps": longer | {"all": whole}}
 
 
 def benchmark(study) -> dict[str, dict]:

@@ -1,5 +1,6 @@
 """What notebooks 03, 04 and 06 show of the small runs: prompts, learning rates, few images."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -96,22 +97,43 @@ def choice(table: pd.DataFrame, chosen: list[tuple[float, float]], held: int, sc
     )
 
 
-def frugality(table: pd.DataFrame, used: pd.DataFrame) -> str:
-    """Say how much of the whole accuracy six images a class reach, or the fewest (Table 11). used : tables.images_used."""
+def frugality(table: pd.DataFrame, asked: Iterable[int] = ()) -> str:
+    """Say how much of the whole accuracy six images a class reach, or the fewest (tables.frugality_table).
+
+    asked : the profile's sizes; those that are not in the table are said to be more than some class has.
+    """
     *rows, whole = table.to_dict("records")
+    left_out = [str(size) for size in asked if size not in {row["per_class"] for row in rows}]
+    missing = (
+        f" Some class has fewer than {listed(left_out)} images to train on: these sizes are left out."
+        if left_out
+        else ""
+    )
+    if not rows:
+        return f"All {many(whole['images'], 'image')} reach {mean_words(whole)}.{missing}"
     few = next((row for row in rows if row["per_class"] == 6), rows[0])
     size = few["per_class"]
     text = (
-        f"{many(size, 'image')} a class, {used['images'][size]} in all, reach {mean_words(few)}: {share(few['mean'] / whole['mean'], 0)} of "
-        f"what all {used['images']['all']} reach, {mean_words(whole)}."
+        f"{many(size, 'image')} a class, {few['images']} in all, reach {mean_words(few)}: {share(few['mean'] / whole['mean'], 0)} of "
+        f"what all {whole['images']} reach, {mean_words(whole)}."
     )
     if near := [row["per_class"] for row in rows if row["high"] >= whole["low"]]:
         text += f" The interval overlaps with that of all from {min(near)} a class on."
-    if capped := [str(size) for size in used.index[used["capped"]]]:
-        text += (
-            f" At {listed(capped)} a class some class has no more to give, and the row holds fewer images than it says."
-        )
-    return text
+    return text + missing
+
+
+def longer(epochs: pd.DataFrame, steps: pd.DataFrame) -> str:
+    """Say what the few images gain by as many steps as all images take (two of tables.frugality_table)."""
+    pairs = list(zip(epochs.to_dict("records")[:-1], steps.to_dict("records")[:-1], strict=True))
+    if not pairs:
+        return "No size can be had but all images."
+    few, more = pairs[0]
+    gain = more["mean"] - few["mean"]
+    size = f"{many(few['per_class'], 'image')} a class"
+    text = f"With as many steps as all images take, {size} reach {mean_words(more)} after {more['epochs']} epochs, {points(gain)} points against "
+    text += f"{mean_words(few)} after {few['epochs']}."
+    higher = sum(more["mean"] > few["mean"] for few, more in pairs)
+    return f"{text} Of {many(len(pairs), 'size')} {higher} {'is' if higher == 1 else 'are'} higher with equal steps."
 
 
 def doublings(table: pd.DataFrame, chance: float) -> str:
