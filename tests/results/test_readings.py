@@ -465,23 +465,33 @@ def test_benchmark_marks_a_model_that_names_one_pose_in_some_splits():
 
 
 def test_paired_models_better_worse_and_not_told():
-    good, bad = answers([1] * 30 + [0] * 10), answers([1] * 10 + [0] * 30)
+    good, bad = answers([1] * 30 + [0] * 10, of=8), answers([1] * 10 + [0] * 30, of=8)
     said = readings.benchmark.paired({"CLIP": good, "YOLO": bad}, 1e-5)
     assert said.startswith("YOLO less CLIP: −50.0 points on 40 images (95 % interval")
     assert said.endswith("p < 0.001 by McNemar's exact test: CLIP is better.")
     assert readings.benchmark.paired({"CLIP": bad, "YOLO": good}, 1e-5).endswith("YOLO is better.")
     assert readings.benchmark.paired({"CLIP": good, "YOLO": good}, 1.0).endswith("they can't be told apart.")
-    assert "YOLO gives one answer" in readings.benchmark.paired({"CLIP": good, "YOLO": constant(40)}, 1e-5)
+
+
+def test_model_that_learned_nothing_is_no_contest():
+    good, chance = answers([1] * 30 + [0] * 10, of=8), answers([1] * 5 + [0] * 35, of=8)
+    assert readings.wording.no_contest({"CLIP": good}) == ""
+    for name, run in (("constant", constant(40)), ("chance", chance)):
+        said = readings.benchmark.paired({"CLIP": good, "YOLO": run}, 1e-5)
+        assert "p <" not in said and "On these images YOLO" in said, name
+    both = readings.wording.no_contest({"a": chance, "b": chance})
+    assert both.startswith("On these images a (12.5 %) and b (12.5 %) do not do better than one answer")
 
 
 def test_costs_are_ratios_of_the_second_model_to_the_first():
     training = frame(
         "model seconds best_epoch to_best to_equal", ("CLIP", 20.0, 5, 20.0, 4.0), ("YOLO", 60.0, 62, 50.0, 12.0)
     )
-    said = readings.benchmark.cost(training, {"CLIP": answers([1, 0, 1, 1])})
+    said = readings.benchmark.cost(training, {"CLIP": answers([1] * 20, of=8)})
     assert said.startswith("YOLO takes 2.5 times as long to its best epoch, 62, as CLIP to its last (50 and 20 s)")
     assert said.endswith("and 3 times as long to equal accuracy.")
-    assert "YOLO gives one answer" in readings.benchmark.cost(training, {"YOLO": constant(20)})
+    said = readings.benchmark.cost(training, {"YOLO": constant(20)})
+    assert said.startswith("CLIP learned for 20 s, YOLO for 60.") and "times" not in said
     times = frame(
         "model what p50_ms repeats", ("CLIP", "each", 8.0, 50), ("CLIP", "cached", 3.0, 50), ("YOLO", "file", 2.0, 50)
     )

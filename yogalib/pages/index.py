@@ -9,7 +9,7 @@ from yogalib.facts.paper import claim, load_paper
 from yogalib.pages.summary import claims, handed_over, notebook_title, printed_claim
 from yogalib.profile import Profile
 from yogalib.results.carry import HOLDS
-from yogalib.results.readings.wording import listed, many, p_words, points
+from yogalib.results.readings.wording import listed, many, p_words, points, share
 from yogalib.results.show import INTERVAL, plain, show, title_of
 from yogalib.runs.progress import duration
 from yogalib.study import Study
@@ -70,6 +70,8 @@ def _paired(build: Path) -> str:
     """Return the sentence on the paired test of section 5."""
     ours, theirs = pd.read_csv(build / "tables" / "table_validation.csv").itertuples()
     difference = points(theirs.accuracy - ours.accuracy)
+    if pd.isna(theirs.p):
+        return f"{theirs.setting} ({share(theirs.accuracy)}) against {ours.setting} ({share(ours.accuracy)}) is no contest: one of them learned nothing."
     return f"{theirs.setting} less {ours.setting}: {difference} points on {ours.n:,} pictures, {p_words(theirs.p)} (McNemar)."
 
 

@@ -112,7 +112,6 @@ def cost_claims(
     each, _, yolo = inference.to_dict("records")
     clip_weights, yolo_weights = (cost.weights for cost in costs.values())
     return {
-        "section_5.training_ratio": (theirs["to_best"] / ours["seconds"], n),
         "section_4_3.training_minutes": (ours["seconds"] / 60, learned),
         "section_5.yolo_epochs": (theirs["best_epoch"], held),
         "section_6.parameters": (clip_weights / 1e6, n),

@@ -9,6 +9,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from yogalib.facts.taxonomy import parents
 
+ONE_ANSWER = 0.9  # share of the images: a model that names one pose for more of them is called out
+
 
 def at_level(
     probabilities: np.ndarray, labels: np.ndarray, classes: np.ndarray, level: int
@@ -76,6 +78,15 @@ def mcnemar_p(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Return the p-value of McNemar's exact test of two models on the same pictures; right answers as bool (N,)."""
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
     return float(mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue) if only_ours + only_theirs else 1.0
+
+
+def learned(predicted: np.ndarray, labels: np.ndarray) -> bool:
+    """Return whether a model is clearly better than naming the commonest class for all, so that it can be held against another.
+
+    predicted, labels : (N,). Clearly: by the lower end of Wilson's interval; and no one answer is given to nine in ten.
+    """
+    commonest, most = np.bincount(labels).max() / len(labels), np.bincount(predicted).max() / len(predicted)
+    return bool(most < ONE_ANSWER and wilson(int((predicted == labels).sum()), len(labels))[0] > commonest)
 
 
 def paired_proportions(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ from yogalib.facts.prompts import class_names
 from yogalib.facts.taxonomy import load_taxonomy, parents, superclass_names
 from yogalib.profile import Prompt
 from yogalib.results.metrics import (
+    learned,
     at_level,
     calibration_error,
     collapsed,
@@ -246,13 +247,14 @@ def grid_tables(
 def against(runs: dict[str, Run], reference: str) -> pd.DataFrame:
     """Compare models on one and the same test part.
 
-    Columns: setting, accuracy, low, high (Wilson), n, p (McNemar's exact test against the reference; empty for itself),
-    calibration_error.
+    Columns: setting, accuracy, low, high (Wilson), n, p (McNemar's exact test against the reference; empty for itself, and where
+    one of the two learned nothing), calibration_error.
     """
     rows = []
     for name, run in runs.items():
         hit = run.hits
-        p = mcnemar_p(hit, runs[reference].hits) if name != reference else np.nan
+        fair = name != reference and all(learned(each.predicted, each.labels) for each in (run, runs[reference]))
+        p = mcnemar_p(hit, runs[reference].hits) if fair else np.nan
         error = calibration_error(run.probabilities, run.labels)
         rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), p, error))
     return pd.DataFrame(rows, columns=["setting", "accuracy", "low", "high", "n", "p", "calibration_error"])

@@ -4,7 +4,7 @@ import pandas as pd
 
 from yogalib.results.metrics import paired_proportions
 from yogalib.results.readings.small_runs import highest
-from yogalib.results.readings.wording import CLEAR, many, one_answer, p_words, points
+from yogalib.results.readings.wording import CLEAR, many, no_contest, one_answer, p_words, points
 from yogalib.results.show import number
 
 
@@ -27,20 +27,24 @@ def paired(runs: dict, p: float) -> str:
     """Say what the second of two models gains on the first on the same images. runs : by model. p : McNemar's exact test."""
     (first, ours), (second, theirs) = runs.items()
     difference, low, high = paired_proportions(theirs.hits, ours.hits)
+    if unequal := no_contest(runs):
+        return f"{second} less {first}: {points(difference)} points on {many(len(ours.hits), 'image')}. {unequal}"
     verdict = "they can't be told apart" if p >= CLEAR else f"{second if difference > 0 else first} is better"
     return (
         f"{second} less {first}: {points(difference)} points on {many(len(ours.hits), 'image')} (95 % interval of Bonett and Price "
-        f"{points(low)} to {points(high)}), {p_words(p)} by McNemar's exact test: {verdict}.{one_answer(runs)}"
+        f"{points(low)} to {points(high)}), {p_words(p)} by McNemar's exact test: {verdict}."
     )
 
 
 def cost(table: pd.DataFrame, runs: dict) -> str:
     """Say what training takes, to the best epoch and to equal accuracy (benchmark.training_table of two runs, by model)."""
     ours, theirs = table.to_dict("records")
+    if not_learned := no_contest(runs):
+        return f"{ours['model']} learned for {number(ours['seconds'])} s, {theirs['model']} for {number(theirs['seconds'])}. {not_learned}"
     return (
         f"{theirs['model']} takes {theirs['to_best'] / ours['seconds']:.2g} times as long to its best epoch, {theirs['best_epoch']}, as "
         f"{ours['model']} to its last ({number(theirs['to_best'])} and {number(ours['seconds'])} s), and "
-        f"{theirs['to_equal'] / ours['to_equal']:.2g} times as long to equal accuracy.{one_answer(runs)}"
+        f"{theirs['to_equal'] / ours['to_equal']:.2g} times as long to equal accuracy."
     )
 
 

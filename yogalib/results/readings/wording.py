@@ -5,11 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from yogalib.results.metrics import wilson
+from yogalib.results.metrics import ONE_ANSWER, learned, wilson
 from yogalib.results.show import p_value, plain
 
 CLEAR = 0.05  # a p-value below it is called a difference
-ONE_ANSWER = 0.9  # share of the images: a model that names one pose for more of them is called out
 
 
 def share(value: float, digits: int = 1) -> str:
@@ -84,6 +83,18 @@ def overlap(one: dict, other: dict) -> str:
         return "."
     apart = one["low"] > other["high"] or other["low"] > one["high"]
     return "; their intervals do not overlap." if apart else "; their intervals overlap."
+
+
+def no_contest(runs: dict) -> str:
+    """Return the sentence that stands in the place of tests, ratios and maps where one of some models learned nothing; empty where all did."""
+    failed = [model for model, run in runs.items() if not learned(run.predicted, run.labels)]
+    if not failed:
+        return ""
+    told = listed(f"{model} ({share(runs[model].hits.mean())})" for model in failed)
+    return (
+        f"On these images {told} {'does' if len(failed) == 1 else 'do'} not do better than one answer to all, the commonest pose, would: so no test, "
+        "no ratio and no map is shown of what is no contest."
+    )
 
 
 def one_answer(runs: dict) -> str:
