@@ -174,18 +174,6 @@ def untimed(claims: list[dict]) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_smoke_profile_tells_the_story_without_any_data(tmp_path):
-    done = make("reproduce", "PROFILE=smoke", home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = tmp_path / "reports" / "smoke"
-    words = pd.read_csv(report / "tables" / "table_words.csv").set_index(["encoder", "words"])["accuracy"]
-    assert words["CLIP-mini-RN", "description"] > words["CLIP-mini-RN", "sanskrit"] + 0.1
-    levels = pd.read_csv(report / "tables" / "table_08.csv").query("k == 1").set_index("level")["accuracy"]
-    assert levels["L3"] > 0.3
-    assert "Stand-in." in (report / "index.html").read_text()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_each_notebook_runs_by_itself_from_a_fresh_kernel(reproduced, notebook, tmp_path, monkeypatch):
     """As a person opens it in JupyterLab: in its own folder, none of the other pages made."""

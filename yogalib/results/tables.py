@@ -10,10 +10,10 @@ from yogalib.facts.prompts import class_names
 from yogalib.facts.taxonomy import load_taxonomy, parents, superclass_names
 from yogalib.profile import Prompt
 from yogalib.results.metrics import (
-    learned,
     at_level,
     calibration_error,
     collapsed,
+    learned,
     mcnemar_p,
     mean_interval,
     paired_difference,
