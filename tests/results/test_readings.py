@@ -419,6 +419,12 @@ def test_maps_held_against_even_grey_image_by_image():
     for name, gain in gains.items():
         assert f"{name}, 300 channels: {wording.points(gain)} points" in said
         assert f"), {name}" in said
+    assert "ROAD" not in said
+    road = {"before": rng.normal(0.2, 0.1, 20)}
+    road["after"] = road["before"] + 0.3 + noise
+    scores = {("even grey", "none"): {"mass on the body": grey}}
+    scores |= {(name, "300"): {"mass on the body": grey, "ROAD": each} for name, each in road.items()}
+    assert "hangs on what the map marks with 300 channels more (+0.3" in readings.fine_tuning.maps(scores)
 
 
 def test_mistakes_within_the_superclass_and_out_of_it():

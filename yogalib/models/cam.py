@@ -136,12 +136,15 @@ def road_of(network: nn.Module, images: Tensor, targets: np.ndarray, maps: np.nd
     """Return grad-cam's combined ROAD score of each map, (N,): higher is better, 0 is what a map without meaning gets.
 
     Rong et al. 2022, "A Consistent and Efficient Evaluation Strategy for Attribution Methods": half the difference of the logit when
-    the least and when the most relevant pixels are blurred away.
+    the least and when the most relevant pixels are blurred away; here in units of the standard deviation of the image's logits over
+    the classes, so that models with other scales, such as one before and after training, can be compared.
     """
+    with torch.no_grad():
+        unit = network(images).std(dim=1).cpu().numpy()
     score = ROADCombined(percentiles=[20, 40, 60, 80])
     with torch.random.fork_rng():  # what is blurred away gets a little noise
         torch.manual_seed(0)
-        return score(images, maps, [ClassifierOutputTarget(int(target)) for target in targets], network)
+        return score(images, maps, [ClassifierOutputTarget(int(target)) for target in targets], network) / unit
 
 
 def _asked(encoder: Encoder, pixels: np.ndarray, prompts: list[str]) -> tuple[nn.Module, Tensor]:

@@ -58,13 +58,14 @@ def learning_curve(
 
 
 @rc_context(STYLE)
-def similarity_map(cosine: np.ndarray, labels: np.ndarray, names: list[str]) -> Figure:
+def similarity_map(mean: np.ndarray, names: list[str], limits: tuple[float, float]) -> Figure:
     """Draw one half of Fig. 4: mean cosine similarity of the pictures of each class (rows) with each prompt (columns).
 
-    cosine : (N, C). labels : (N,), places in `names`.
+    mean : (C, C) (metrics.class_means). limits : of the colours, the same for both halves.
     """
-    mean = np.stack([cosine[labels == place].mean(axis=0) for place in range(len(names))])
-    return _heat_map(mean, names, "prompt", "pictures of", "mean cosine similarity", np.char.mod("%.2f", mean))
+    low, high = limits
+    marks = np.char.mod("%.2f", mean)
+    return _heat_map(mean, names, "prompt", "pictures of", "mean cosine similarity", marks, vmin=low, vmax=high)
 
 
 @rc_context(STYLE)

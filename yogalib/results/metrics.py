@@ -89,6 +89,11 @@ def learned(predicted: np.ndarray, labels: np.ndarray) -> bool:
     return bool(most < ONE_ANSWER and wilson(int((predicted == labels).sum()), len(labels))[0] > commonest)
 
 
+def class_means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the mean of the values, (N, C), over the pictures of each class, (C, C). labels : (N,), places in 0 to C - 1."""
+    return np.stack([values[labels == place].mean(axis=0) for place in range(values.shape[1])])
+
+
 def paired_proportions(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
     """Return the difference of two models' accuracies on the same pictures, with its 95 % interval; right answers as bool (N,).
 

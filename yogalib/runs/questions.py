@@ -72,7 +72,9 @@ def fine_tuning(study) -> dict[str, dict]:
         },
         "small_targets": {kind: [asks.small(study, seed, targets=kind) for seed in seeds] for kind in kinds},
         "similarity": {
-            "before": asks.zero_shot(study, settings.encoder, small.subset, settings.prompt),
+            "before": asks.words(
+                study, study.parts(small.subset, seeds[0])[1], settings.prompt
+            ),  # the images of `after`
             "after": asks.small(study, seeds[0]),
         },
     }

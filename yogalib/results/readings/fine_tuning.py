@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from yogalib.facts.taxonomy import parents
-from yogalib.results.metrics import mean_interval, wilson
+from yogalib.results.metrics import class_means, mean_interval, wilson
 from yogalib.results.readings.small_runs import highest
 from yogalib.results.readings.wording import (
     CLEAR,
@@ -118,7 +118,7 @@ def similarity(before, after) -> str:
     """Say whether each class's own prompt stands out, before and after fine-tuning (Fig. 4). before, after : runs with cosines."""
     told, gaps = [], []
     for run in (before, after):
-        mean = np.stack([run.cosine[run.labels == place].mean(axis=0) for place in range(run.cosine.shape[1])])
+        mean = class_means(run.cosine, run.labels)
         own, others = mean.diagonal().mean(), mean[~np.eye(len(mean), dtype=bool)].mean()
         nearest = int((mean.argmax(axis=1) == np.arange(len(mean))).sum())
         gaps.append(own - others)
@@ -154,7 +154,25 @@ def maps(scores: dict[tuple[str, str], dict[str, np.ndarray]], measure: str = "m
         told.append(f"{encoder}, {asked}: {points(mean)} points ({points(low)} to {points(high)}), {verdict}")
     return (
         f"{measure.capitalize()} less that of even grey, {share(grey.mean())}, image by image (n = {len(grey)}, 95 % t-interval). "
-        f"{'; '.join(told)} than a grey square."
+        f"{'; '.join(told)} than a grey square.{_more_road(scores)}"
+    )
+
+
+def _more_road(scores: dict) -> str:
+    """Say whether the answer hangs more on what a map marks after fine-tuning than before, image by image."""
+    told = []
+    for channels in dict.fromkeys(channels for _, channels in scores):
+        both = [scores.get((encoder, channels), {}).get("ROAD") for encoder in ("before", "after")]
+        if all(each is not None for each in both):
+            mean, _, low, high = mean_interval(both[1] - both[0])
+            verdict = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
+            told.append(
+                f"with {channels} channels {verdict} ({mean:+.2f}, {low:+.2f} to {high:+.2f})".replace("-", "−")
+            )
+    return (
+        f" After fine-tuning the answer hangs on what the map marks {listed(told)} than before: the difference of ROAD."
+        if told
+        else ""
     )
 
 
