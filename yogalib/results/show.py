@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML, display
-from pandas.io.formats.style import Styler
 from PIL import Image
 
 # shares in the files, percent on the page; differences of shares and their spread are points
@@ -108,26 +107,47 @@ def _word(value: object) -> str:
     return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text
 
 
-def show_table(name: str, table: pd.DataFrame, caption: str) -> None:
-    """Show a table under its printed name and caption: words to the left, numbers to the right."""
-    show(table_figure(name, printed(table), caption))
+def show_table(name: str, table: pd.DataFrame, caption: str, opens: dict | None = None) -> None:
+    """Show a table under its printed name and caption. opens : what cells open by column (openers.by_column)."""
+    shares = "measure" not in table
+    headed = {
+        _column(name, shares and pd.api.types.is_numeric_dtype(table[name]))[0]: of
+        for name, of in (opens or {}).items()
+    }
+    show(table_figure(name, printed(table), caption, opens=headed))
 
 
-def table_figure(name: str, words: pd.DataFrame, caption: str, more: str = "", folded: bool = False) -> str:
-    """Return the HTML of a table that is in words already. more : HTML after the caption; folded : opened by a click."""
-    styles = []
-    for place, column in enumerate(words):
-        if all(map(_is_figure, words[column])):
-            styles.append({"selector": f".col{place}", "props": "text-align: right"})
-        short = max(map(len, words[column]), default=0) <= 24  # names with hyphens, numbers with units: kept whole
-        styles.append({"selector": f"td.col{place}", "props": "white-space: nowrap" if short else "min-width: 11rem"})
-    styler = Styler(words, uuid=name, cell_ids=False).hide(axis="index")
-    styler = styler.format(escape="html").format_index(escape="html", axis=1)
-    body = styler.set_table_styles(styles).to_html()
+def table_figure(
+    name: str, words: pd.DataFrame, caption: str, more: str = "", folded: bool = False, opens: dict | None = None
+) -> str:
+    """Return the HTML of a table that is in words already: words to the left, numbers to the right.
+
+    more : HTML after the caption. folded : opened by a click. opens : a column's name to an opener a row, or None (openers.by_column).
+    """
+    columns = [_cells(column, words[column].tolist(), (opens or {}).get(column)) for column in words]
+    heads = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in words)
+    rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
+    body = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return framed(name, body, caption, more, folded)
+
+
+def framed(name: str, body: str, caption: str, more: str = "", folded: bool = False) -> str:
+    """Return a table's HTML under its printed name and caption, where it may be wider than the page."""
     head, wide = f"{_caption(name, caption)}{more}", f'<div class="wide" tabindex="0">{body}</div>'
     if folded:
         return f'<details class="table" id="{name}"><summary>{head}</summary>{wide}</details>'
     return f'<figure class="table" id="{name}"><figcaption>{head}</figcaption>{wide}</figure>'
+
+
+def _cells(heading: str, words: list[str], openers: list | None) -> list[str]:
+    """Return a column's cells; each bears its heading, for where rows are stacked on a narrow screen."""
+    # names with hyphens, numbers with units: kept whole
+    kind = "number" if all(map(_is_figure, words)) else "short" if max(map(len, words), default=0) <= 24 else "long"
+    start = f'<td class="{kind}" data-label="{html.escape(heading, quote=True)}">'
+    texts = map(html.escape, words)
+    if openers:
+        texts = [opener.around(text) if opener else text for opener, text in zip(openers, texts, strict=True)]
+    return [f"{start}{text}</td>" for text in texts]
 
 
 def _is_figure(text: str) -> bool:
@@ -175,7 +195,8 @@ def show_figure(name: str, file: Path, caption: str, more: str = "") -> None:
         f'<img src="data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" width="{width}" height="{height}" '
         f'alt="{html.escape(plain(caption), quote=True)}">'
     )
-    show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}{more}</figcaption></figure>')
+    shown = f'<div class="wide" tabindex="0">{image}</div><figcaption>{_caption(name, caption)}{more}</figcaption>'
+    show(f'<figure class="picture" id="{name}">{shown}</figure>')
 
 
 def _caption(name: str, caption: str) -> str:
