@@ -59,8 +59,9 @@ def test_report_depends_on_its_own_profile_and_notebooks_alone(monkeypatch, tmp_
     ("value", "text"),
     [
         (2006, "2,006"),
-        (0.000123456, "0.000123"),
-        (3e-05, "3e-05"),
+        (0.000123456, "1.23e-4"),
+        (3e-05, "3e-5"),
+        (-0.00015, "−1.5e-4"),
         (-0.5, "−0.5"),
         (1234.6, "1,235"),
         (np.nan, ""),

@@ -54,9 +54,12 @@ def title_of(name: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with three digits, or all of its whole part; nothing for a missing one."""
+    """Return a number with three digits, or all of its whole part; small ones all in one way, such as 3e-5 and 1.5e-4; nothing for a missing one."""
     if pd.isna(value):
         return ""
+    if 0 < abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}".replace("-", "−", 1 if value < 0 else 0)
     whole = float(value).is_integer() or abs(value) >= 100
     return (f"{value:,.0f}" if whole else f"{value:.3g}").replace("-", "−", 1 if value < 0 else 0)
 
@@ -124,9 +127,13 @@ def table_figure(
 
     more : HTML after the caption. folded : opened by a click. opens : a column's name to an opener a row, or None (openers.by_column).
     """
-    columns = [_cells(column, words[column].tolist(), (opens or {}).get(column)) for column in words]
-    heads = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in words)
+    if len(words):
+        words = words.loc[:, words.ne("").any()]  # an empty column says nothing, and takes room
+    kinds = {column: _kind(words[column].tolist()) for column in words}
+    columns = [_cells(column, kinds[column], words[column].tolist(), (opens or {}).get(column)) for column in words]
+    heads = "".join(f'<th scope="col" class="{kind}">{html.escape(column)}</th>' for column, kind in kinds.items())
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
+    rows = rows or f'<tr><td colspan="{len(kinds)}">none</td></tr>'
     body = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     return framed(name, body, caption, more, folded)
 
@@ -139,10 +146,15 @@ def framed(name: str, body: str, caption: str, more: str = "", folded: bool = Fa
     return f'<figure class="table" id="{name}"><figcaption>{head}</figcaption>{wide}</figure>'
 
 
-def _cells(heading: str, words: list[str], openers: list | None) -> list[str]:
+def _kind(words: list[str]) -> str:
+    """Return what a column holds: numbers, to the right; short words, such as names with hyphens, kept whole; or long ones."""
+    if all(map(_is_figure, words)):
+        return "number" if words else "short"
+    return "short" if max(map(len, words)) <= 24 else "long"
+
+
+def _cells(heading: str, kind: str, words: list[str], openers: list | None) -> list[str]:
     """Return a column's cells; each bears its heading, for where rows are stacked on a narrow screen."""
-    # names with hyphens, numbers with units: kept whole
-    kind = "number" if all(map(_is_figure, words)) else "short" if max(map(len, words), default=0) <= 24 else "long"
     start = f'<td class="{kind}" data-label="{html.escape(heading, quote=True)}">'
     texts = map(html.escape, words)
     if openers:
