@@ -10,6 +10,20 @@ import numpy as np
 
 from yogalib.runs.store import Run
 
+# in a browser: what a page's numbers say that do not open so many pictures
+OPEN_EACH = """() => [...document.querySelectorAll("button.opens")].filter((button) => {
+    button.click();
+    const dialog = document.querySelector("dialog[open]");
+    const count = dialog ? dialog.querySelectorAll("article").length : 0;
+    dialog?.close();
+    return count !== button.parentElement.dataset.places.split(" ").length;
+}).map((button) => button.getAttribute("aria-label"))"""
+# and what cells are shown, but not wholly on the screen
+OFF_SCREEN = """(cells) => cells.filter((cell) => {
+    const place = cell.getBoundingClientRect();
+    return place.width > 0 && (place.left < 0 || place.right > document.documentElement.clientWidth + 1);
+}).map((cell) => `${cell.closest("[id]").id}: ${cell.dataset.label} ${cell.textContent}`)"""
+
 
 @dataclass
 class Opening:
