@@ -14,8 +14,8 @@ from yogalib.dataset.pixels import Source
 from yogalib.results.metrics import at_level, top_k
 from yogalib.runs.store import Run
 
-SIDE = 64  # pixels of a small picture
-ROW = 24  # small pictures side by side in the one image that holds them all
+SIDE = 72  # pixels of a small picture
+ROW = 48  # small pictures side by side in the one image that holds them all
 
 
 @dataclass(frozen=True)

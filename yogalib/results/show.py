@@ -140,10 +140,10 @@ def table_figure(
 
 def framed(name: str, body: str, caption: str, more: str = "", folded: bool = False) -> str:
     """Return a table's HTML under its printed name and caption, where it may be wider than the page."""
-    head, wide = f"{_caption(name, caption)}{more}", f'<div class="wide" tabindex="0">{body}</div>'
-    if folded:
-        return f'<details class="table" id="{name}"><summary>{head}</summary>{wide}</details>'
-    return f'<figure class="table" id="{name}"><figcaption>{head}</figcaption>{wide}</figure>'
+    head, wide = _caption(name, caption), f'<div class="wide" tabindex="0">{body}</div>'
+    if folded:  # what unfolds it holds no link of its own
+        return f'<details class="table" id="{name}"><summary>{head}</summary>{more}{wide}</details>'
+    return f'<figure class="table" id="{name}"><figcaption>{head}{more}</figcaption>{wide}</figure>'
 
 
 def _kind(words: list[str]) -> str:
