@@ -140,4 +140,4 @@ def test_print_leaves_contents_and_code_out(opened):
 
 def test_report_is_light():
     assert max((REPORT / name).stat().st_size for name in PAGES) < 3_000_000
-    assert sum(path.stat().st_size for path in REPORT.rglob("*") if path.is_file()) < 8_000_000
+    assert sum(path.stat().st_size for path in REPORT.rglob("*") if path.is_file()) < 10_000_000

@@ -102,8 +102,12 @@ def matrix_table(matrix: Matrix, answers: Answers) -> str:
     Behind the poses stand what was taken for a pose of another superclass, or came from there, and n, the sum.
     """
     poses = matrix.run.poses.iloc[matrix.members]
-    labels = [f"{place} {row.sanskrit} ({row.english})" for place, row in enumerate(poses.itertuples())]
-    labels = [html.escape(label, quote=True) for label in labels]
+    labels = [
+        html.escape(
+            f"{place} {row.sanskrit}" + (f" ({row.english})" if row.english.lower() != row.sanskrit.lower() else "")
+        )
+        for place, row in enumerate(poses.itertuples())
+    ]
     heads = "".join(f'<th scope="col" title="{label}">{place}</th>' for place, label in enumerate(labels))
     counts, every = matrix.counts, [*range(len(labels)), OTHER, ALL]
     body = [

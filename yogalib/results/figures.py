@@ -80,7 +80,16 @@ def confusion_map(counts: np.ndarray, names: list[str]) -> Figure:
     labels = {"xticklabels": _numbered(names, columns), "yticklabels": _numbered(names, rows)}
     label = "% of the predicted class"
     figure = _heat_map(
-        shares, names, "predicted (n)", "true (n)", label, marks, vmin=0, vmax=100, mask=~there, **labels
+        shares,
+        names,
+        "predicted (n in the matrix)",
+        "true (n in the matrix)",
+        label,
+        marks,
+        vmin=0,
+        vmax=100,
+        mask=~there,
+        **labels,
     )
     figure.axes[0].set_facecolor("#dddddd")
     return figure
@@ -91,7 +100,7 @@ def _numbered(names: list[str], counts: np.ndarray) -> list[str]:
 
 
 def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, marks: np.ndarray, **options) -> Figure:
-    side = 2.2 + 0.42 * len(names)
+    side = 2.2 + 0.32 * len(names)  # of 20 poses, the largest superclass: as wide as the page
     figure, axis = plt.subplots(figsize=(side + 0.8, side))
     sns.heatmap(
         values,

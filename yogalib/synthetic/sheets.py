@@ -66,7 +66,7 @@ def _room(names: list[str], place: int) -> int:
 def _lines(sanskrit: str, english: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     """Return both names in lines that are no wider than so many pixels."""
     lines = []
-    for words in (sanskrit.split(), english.split()) if sanskrit != english else (sanskrit.split(),):
+    for words in (sanskrit.split(), english.split()) if sanskrit.lower() != english.lower() else (sanskrit.split(),):
         lines.append(words[0])
         for word in words[1:]:
             longer = f"{lines[-1]} {word}"

@@ -36,7 +36,7 @@
   };
 
   // a picture, its true pose and the five answers
-  const named = ([sanskrit, english]) => (sanskrit === english ? sanskrit : `${sanskrit} (${english})`);
+  const named = ([sanskrit, english]) => (sanskrit.toLowerCase() === english.toLowerCase() ? sanskrit : `${sanskrit} (${english})`);
   const percent = (permille) => `${(permille / 10).toFixed(1)} %`;
   const card = (poses, { path, digest, column, row, truth, told, right }) => {
     const picture = column < 0
