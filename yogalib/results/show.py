@@ -150,7 +150,7 @@ def _kind(words: list[str]) -> str:
     """Return what a column holds: numbers, to the right; short words, such as names with hyphens, kept whole; or long ones."""
     if all(map(_is_figure, words)):
         return "number" if words else "short"
-    return "short" if max(map(len, words)) <= 24 else "long"
+    return "short" if max(map(len, words)) <= 20 else "long"
 
 
 def _cells(heading: str, kind: str, words: list[str], openers: list | None) -> list[str]:
