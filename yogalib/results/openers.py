@@ -95,9 +95,11 @@ def embedded(known: Iterable[Answers]) -> str:
 
 
 def _json(answers: Answers, tiles: dict[str, int]) -> str:
-    """Return a run's answers: model, poses (Sanskrit, English), and of each picture path, digits of its sha256, place of its
-    small picture (column and row; -1 where there is none), true pose, and five poses each with its probability in per mille.
-    """  # noqa: D205 - one sentence
+    """Return a run's answers as the script reads them: model, poses (Sanskrit, English) and pictures.
+
+    Of each picture: path, digits of its sha256, column and row of its small picture (-1 where there is none), its true pose, and five
+    poses, each with its probability in per mille.
+    """
     run, pictures = answers.run, []
     best = np.argsort(-run.probabilities, axis=1, kind="stable")[:, :5]
     for place, row in enumerate(run.predictions[["path", "sha256"]].itertuples()):
