@@ -1,6 +1,7 @@
 """Small worlds for the tests: drawn pictures in folders that look like a download of Yoga-82."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,20 @@ def run_python(code: str) -> str:
     """Run code in a fresh interpreter and return what it prints: for tests of what is imported, and what is not."""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     return done.stdout
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, the machine's own."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

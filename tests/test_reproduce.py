@@ -18,6 +18,7 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import POSES, ROOT, own_profile, run_interactively, write_photos
+from opened import check_openings
 
 from yogalib.__main__ import main
 from yogalib.pages.report import NOTEBOOKS
@@ -194,11 +195,11 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.links, self.scripts, self.images = [], 0, []
+        self.links, self.scripts, self.images = [], [], []
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
-        self.scripts += tag == "script"
+        self.scripts += [attributes] * (tag == "script")
         if tag == "img":
             self.images.append(attributes)
         if tag in ("a", "link") and attributes.get("href"):
@@ -211,7 +212,8 @@ def test_pages_stand_alone_and_their_links_resolve(reproduced):
         page = Page()
         text = file.read_text()
         page.feed(text)
-        assert page.scripts == 0
+        # the template's own, and answers, which are data; none comes from elsewhere
+        assert [script for script in page.scripts if script.get("type") != "application/json"] == [{}]
         assert len(text) < 3_000_000
         assert "Stand-in." in text
         assert "Traceback (most recent" not in text
@@ -220,6 +222,14 @@ def test_pages_stand_alone_and_their_links_resolve(reproduced):
         for image in page.images:
             assert image["src"].startswith("data:image/webp;base64,")
             assert image["alt"]
+
+
+def test_every_number_opens_as_many_pictures_as_it_says_and_photographs_stay_out(reproduced):
+    home, _, _ = reproduced
+    for name in ("02_zero_shot", "05_fine_tuning", "07_yolo_benchmark"):
+        page = (home / "reports" / "tiny" / f"{name}.html").read_text()
+        assert check_openings(page, home / "runs") >= 8, name
+        assert 'class="tile"' not in page and ".tile { background-image" not in page  # photographs: the profile says no
 
 
 def test_second_reproduce_does_nothing_and_says_so(reproduced):

@@ -229,6 +229,12 @@ class ValidationSet(_Strict):
     folder: str | None  # or VALIDATION=... on the make line: one sub-folder per pose (the paper: YoPo)
 
 
+class Report(_Strict):
+    """The pages. pictures : whether they hold small copies of the test images that numbers open; else paths stand in their place."""
+
+    pictures: bool = False  # photographs may be somebody's
+
+
 class Machine(_Strict):
     """Where the numbers are made. The number of threads decides the last bits of a sum."""
 
@@ -252,6 +258,7 @@ class Profile(_Strict):
     yolo: Yolo
     validation_set: ValidationSet
     beyond: Beyond = Beyond()
+    report: Report = Report()
     machine: Machine
 
     @property

@@ -23,8 +23,9 @@ from yogalib.models.encoders import open_encoder, resolution_of, weights_digest
 from yogalib.models.missing import missing
 from yogalib.models.published import find_encoder
 from yogalib.paths import Paths, from_environment, write_whole
-from yogalib.profile import Profile, read_profile
+from yogalib.profile import Profile, Report, read_profile
 from yogalib.results.handover import Handover
+from yogalib.results.openers import Answers
 from yogalib.runs import asks
 from yogalib.runs.plan import expected_index, expected_subset
 from yogalib.runs.progress import Progress
@@ -126,7 +127,10 @@ class Study:
                 raise BadInput(
                     f"VALIDATION={given} is not there: give another set's folder, one sub-folder per pose, such as YoPo"
                 )
-            profile = self.profile.model_copy(update={"name": f"{self.profile.name}-validation"})
+            # a profile that draws its images says nothing of these photographs
+            shown = Report(pictures=self.profile.report.pictures and self.profile.data.synthetic is None)
+            name = f"{self.profile.name}-validation"
+            profile = self.profile.model_copy(update={"name": name, "report": shown})
             return replace(self, profile=profile, images=given)
         if setting.drawn is None:
             return None
@@ -305,13 +309,23 @@ class Study:
 
     # what a notebook makes
 
-    def save_table(self, name: str, table: pd.DataFrame, caption: str, folded: bool = False) -> None:
-        """Save a table as tables/<name>.csv and show it under its caption, the paper's numbers in it where the paper has them."""
-        self.handover.table(name, table, caption, folded)
+    def answers(self, run: Run, model: str, of: "Study | None" = None) -> Answers:
+        """Return what a run answered to test images, this study's or those `of` another, for cells of the page to open. model : its name."""
+        study = of or self
+        return self.handover.known(Answers(run, study.source, model, study.profile.report.pictures))
 
-    def save_figure(self, name: str, figure, caption: str) -> None:
-        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption."""
-        self.handover.figure(name, figure, caption)
+    def save_table(
+        self, name: str, table: pd.DataFrame, caption: str, opens: dict | None = None, folded: bool = False
+    ) -> None:
+        """Save a table as tables/<name>.csv and show it under its caption, the paper's numbers in it where the paper has them.
+
+        opens : what cells open by column, an opener a row (yogalib.results.openers.by_column). folded : shown by a click.
+        """
+        self.handover.table(name, table, caption, opens, folded)
+
+    def save_figure(self, name: str, figure, caption: str, table: str = "") -> None:
+        """Save a matplotlib figure as figures/<name>.svg and .png, and show it above its caption, or `table`, HTML, in its place."""
+        self.handover.figure(name, figure, caption, table)
 
     def claim(self, name: str, ours: float, n: int, low: float | None = None, high: float | None = None) -> None:
         """Record a number that stands beside the paper's and in no table (`name` is its id in paper.yaml), in the paper's unit."""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from runs_by_hand import answered
 
 from yogalib.results import beyond, readings
 from yogalib.results.metrics import mcnemar_p, wilson
@@ -120,3 +121,12 @@ def test_what_is_left_out_is_said_with_its_reason():
     assert readings.beyond.left_out({"skeleton": "no wheel"}) == "**Left out, skeleton:** no wheel."
     assert readings.beyond.left_out({}) == ""
     assert "ceiling" in readings.beyond.seen_by("drawn")
+
+
+def test_counts_of_who_is_right_alone_open_as_many_images(tmp_path):
+    one, other, said = (answered(tmp_path, np.arange(12), seed) for seed in (1, 2, 3))
+    parts, blend = {"CLIP": one.run, "skeleton": other.run}, said.run
+    table, opens = beyond.together_table(parts, blend), beyond.together_openers(parts, said)
+    for column in ("images", "blend_right"):
+        assert [len(opener.places) for opener in opens[column]] == table[column].tolist()
+    assert table["images"].sum() == len(blend.labels) and table["blend_right"].sum() == blend.hits.sum()

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from yogalib.results.figures import class_distribution
+from yogalib.results.figures import class_distribution, confusion_map
 from yogalib.results.galleries import picture_grid
 from yogalib.results.show import write_figure
 from yogalib.results.style import COLOURS
@@ -51,3 +51,14 @@ def test_a_figure_is_the_same_file_whatever_the_reader_has_set(tmp_path):
         texts.append((tmp_path / "figure.svg").read_text())
     assert texts[0] == texts[1]
     assert COLOURS[0].lower() in texts[0] and ">Standing</text>" in texts[0]
+
+
+def test_matrix_bears_counts_and_n_and_is_grey_where_there_is_nothing():
+    counts = np.array([[2, 1, 0], [0, 0, 0], [0, 3, 0]])
+    axis = confusion_map(counts, ["A", "B", "C"]).axes[0]
+    assert [text.get_text() for text in axis.texts if text.get_text()] == ["2", "1", "3"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["0 A (3)", "1 B (0)", "2 C (3)"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["0 A (2)", "1 B (4)", "2 C (0)"]
+    mesh = axis.collections[0].get_array().reshape(3, 3)
+    assert mesh.mask.tolist() == [[False, False, True], [True, True, True], [False, False, True]]
+    assert mesh[0, 1] == 25, "share of the column"

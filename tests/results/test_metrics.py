@@ -64,15 +64,6 @@ def test_weighted_scores_are_sklearns():
     assert scores["support"] == 200
 
 
-def test_confusion_is_normalised_over_predicted_columns():
-    classes = np.flatnonzero(parents(1) == 2)[:3]
-    labels, predicted = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 1])
-    counts, members = metrics.superclass_confusion(predicted, labels, classes, superclass=2)
-    assert members.tolist() == classes.tolist()
-    assert counts.tolist() == [[1, 1, 0], [0, 2, 0], [0, 1, 0]]
-    assert metrics.by_predicted(counts).tolist() == [[1, 0.25, 0], [0, 0.5, 0], [0, 0.25, 0]]
-
-
 def test_one_answer_to_everything_is_marked_collapsed():
     assert metrics.collapsed(np.array([3, 3, 3]))
     assert not metrics.collapsed(np.array([3, 3, 1]))

@@ -14,7 +14,7 @@ from yogalib.profile import Profile
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-9]_*.ipynb"))  # 00_* are tools, not pages
 PACKAGE = Path(__file__).parents[1]
-KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css")
+KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css", ".js")
 # no page changes with them, nor with the commands of tools/
 APART = ("__main__.py", "plan.py", "progress.py", "published.py", "download.py", "fetch.py", "console.py")
 

@@ -82,7 +82,7 @@ def pages_left(build: Path) -> int:
 
 
 def render(executed, notebook: str, profile: str) -> str:
-    """Return the page of an executed notebook: self-contained, code folded, no script."""
+    """Return the page of an executed notebook: self-contained, code folded, with one script, which asks for nothing."""
     from nbconvert import HTMLExporter  # a second
     from traitlets.config import Config
 

@@ -4,7 +4,9 @@ import pandas as pd
 
 from yogalib.facts.paper import load_paper
 from yogalib.results.claims import ROWS, VALUES, row_of, rows_of
-from yogalib.results.show import printed
+from yogalib.results.show import heading_of, printed
+
+OURS = "ours, %"
 
 
 def beside(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -19,7 +21,7 @@ def beside(name: str, table: pd.DataFrame) -> pd.DataFrame:
     spreads = {called: rows.pop(called) for called in list(rows) if called.endswith("_sd")}
     value = next(column for column in VALUES if column in table)
     place = list(table).index(value)
-    words = words.rename(columns={words.columns[place]: "ours, %"})
+    words = words.rename(columns={words.columns[place]: OURS})
     # of two rows that answer to one number of the paper the first is the profile's own
     theirs = [rows.pop(row_of(name, row), None) for row in table.to_dict("records")]
     one = ROWS[name].strip("{}") in table  # one column tells the rows apart: its value says more than a sentence
@@ -29,6 +31,18 @@ def beside(name: str, table: pd.DataFrame) -> pd.DataFrame:
     words = pd.concat([words, pd.DataFrame({words.columns[0]: alone})], ignore_index=True).fillna("")
     words.insert(place, "paper, %", [_papers(claim, spreads) for claim in [*theirs, *rows.values()]])
     return words
+
+
+def headed(name: str, table: pd.DataFrame, words: pd.DataFrame, opens: dict | None) -> dict:
+    """Return what cells open by the printed table's headings, nothing in the rows that the paper alone has.
+
+    words : of `beside`. opens : by column of `table`, an opener a row (openers.by_column).
+    """
+    alone = [None] * (len(words) - len(table))
+    return {
+        OURS if name in ROWS and column in VALUES else heading_of(table, column): [*each, *alone]
+        for column, each in (opens or {}).items()
+    }
 
 
 def papers_n(name: str) -> str:

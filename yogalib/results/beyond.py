@@ -1,5 +1,6 @@
 """Notebook 09: ways to tell poses apart beside each other, in accuracy, in what they have seen, and in what they cost."""
 
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from yogalib.models.kept import at_work
 from yogalib.models.network import frozen, frozen_at_work
 from yogalib.models.published import BLAZEPOSE
 from yogalib.results.metrics import mcnemar_p, top_k, wilson
+from yogalib.results.openers import Answers, Opener, by_column
 from yogalib.runs.asks import Ask
 from yogalib.runs.store import Run
 
@@ -183,13 +185,29 @@ def by_superclass(runs: dict[str, Run]) -> pd.DataFrame:
 
 def together_table(parts: dict[str, Run], blend: Run) -> pd.DataFrame:
     """Return how often each set of models is right where the others are wrong. Columns: right, images, blend_right."""
-    hits, rows = np.stack([run.hits for run in parts.values()]), []
+    rows = [(told, int(here.sum()), int(blend.hits[here].sum())) for told, here in _right_alone(parts)]
+    return pd.DataFrame(rows, columns=["right", "images", "blend_right"])
+
+
+def together_openers(parts: dict[str, Run], blend: Answers) -> dict[str, list[Opener]]:
+    """Return what the counts of together_table open: the blend's answers."""
+    rows = [
+        {
+            "images": blend.opens(here, f"Right by {told}"),
+            "blend_right": blend.opens(here & blend.run.hits, f"Right by {told}, and by the {blend.model}"),
+        }
+        for told, here in _right_alone(parts)
+    ]
+    return by_column(rows)
+
+
+def _right_alone(parts: dict[str, Run]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each set of models in words, and which images they name right where the others do not, bool (N,)."""
+    hits = np.stack([run.hits for run in parts.values()])
     for pattern in product((True, False), repeat=len(parts)):
-        here = (hits == np.array(pattern)[:, None]).all(axis=0)
         right = [model for model, is_right in zip(parts, pattern, strict=True) if is_right]
         told = "all" if all(pattern) else "none" if not right else f"{' and '.join(right)} alone"
-        rows.append((told, int(here.sum()), int(blend.hits[here].sum())))
-    return pd.DataFrame(rows, columns=["right", "images", "blend_right"])
+        yield told, (hits == np.array(pattern)[:, None]).all(axis=0)
 
 
 def winners(ways: dict[str, dict[str, Run]], curve: dict[str, dict[int, Run]]) -> pd.DataFrame:

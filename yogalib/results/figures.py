@@ -69,19 +69,42 @@ def similarity_map(mean: np.ndarray, names: list[str], limits: tuple[float, floa
 
 
 @rc_context(STYLE)
-def confusion_map(shares: np.ndarray, names: list[str]) -> Figure:
-    """Draw one matrix of Appendix B: shares of each predicted class (columns) by true class (rows), (G, G)."""
-    marks = np.where(shares > 0, np.char.mod("%.0f", 100 * shares), "")  # a field of zeros hides what matters
-    return _heat_map(100 * shares, names, "predicted", "true", "% of the predicted class", marks, vmin=0, vmax=100)
+def confusion_map(counts: np.ndarray, names: list[str]) -> Figure:
+    """Draw one matrix of Appendix B: pictures of each true pose (rows) by predicted pose (columns), (G, G), coloured by share of the column.
+
+    Labels bear the number of the pose and, in brackets, n: pictures in the row or column. Those without a picture are grey.
+    """
+    rows, columns = counts.sum(axis=1), counts.sum(axis=0)
+    shares = 100 * np.divide(counts, columns, out=np.zeros(counts.shape), where=columns > 0)
+    there = (rows > 0)[:, None] & (columns > 0)
+    marks = np.where(counts > 0, counts.astype(str), "")  # a field of zeros hides what matters
+    labels = {"xticklabels": _numbered(names, columns), "yticklabels": _numbered(names, rows)}
+    label = "% of the predicted class"
+    figure = _heat_map(
+        shares,
+        names,
+        "predicted (n in the matrix)",
+        "true (n in the matrix)",
+        label,
+        marks,
+        vmin=0,
+        vmax=100,
+        mask=~there,
+        **labels,
+    )
+    figure.axes[0].set_facecolor("#dddddd")
+    return figure
+
+
+def _numbered(names: list[str], counts: np.ndarray) -> list[str]:
+    return [f"{place} {name} ({count})" for place, (name, count) in enumerate(zip(names, counts, strict=True))]
 
 
 def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, marks: np.ndarray, **options) -> Figure:
-    side = 2.2 + 0.42 * len(names)
+    side = 2.2 + 0.32 * len(names)  # of 20 poses, the largest superclass: as wide as the page
     figure, axis = plt.subplots(figsize=(side + 0.8, side))
     sns.heatmap(
         values,
-        xticklabels=names,
-        yticklabels=names,
         square=True,
         annot=marks if len(names) <= 20 else None,
         fmt="",
@@ -89,7 +112,7 @@ def _heat_map(values: np.ndarray, names: list[str], x: str, y: str, label: str, 
         cmap="cividis",
         cbar_kws={"label": label, "shrink": 0.7},
         ax=axis,
-        **options,
+        **{"xticklabels": names, "yticklabels": names} | options,
     )
     axis.set(xlabel=x, ylabel=y)
     axis.tick_params(axis="x", rotation=90)

@@ -14,7 +14,7 @@ from yogalib.results.style import STYLE
 def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8) -> Figure:
     """Draw pictures (R, R, 3) in rows, each under its title."""
     rows = -(-len(pictures) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.3 * columns, 1.6 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.18 * columns, 1.5 * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
@@ -29,7 +29,7 @@ def map_rows(pictures: np.ndarray, maps: dict[str, np.ndarray], titles: list[str
 
     pictures : uint8 (N, R, R, 3). maps : name to (N, R, R), 0 to 1.
     """
-    size = 1.35 * len(pictures), 1.45 * (1 + len(maps))
+    size = 1.18 * len(pictures), 1.3 * (1 + len(maps))
     figure, axes = plt.subplots(1 + len(maps), len(pictures), figsize=size, squeeze=False)
     for column, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
         axes[0, column].imshow(picture)

@@ -154,25 +154,6 @@ def weighted_scores(predicted: np.ndarray, labels: np.ndarray) -> dict:
     }
 
 
-def superclass_confusion(
-    predicted: np.ndarray, labels: np.ndarray, classes: np.ndarray, superclass: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return one matrix of Appendix B: counts (G, G), rows true and columns predicted, and the class numbers (G,).
-
-    Pictures of the superclass that were taken for a pose of another superclass, and the reverse, are not in it.
-    """
-    members = np.flatnonzero(parents(1)[classes] == superclass)
-    counts = np.zeros((len(classes), len(classes)), dtype=int)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts[np.ix_(members, members)], classes[members]
-
-
-def by_predicted(counts: np.ndarray) -> np.ndarray:
-    """Normalise a confusion matrix over its columns, the predicted classes (Appendix B); an empty column stays zero."""
-    columns = counts.sum(axis=0, keepdims=True)
-    return np.divide(counts, columns, out=np.zeros(counts.shape), where=columns > 0)
-
-
 def collapsed(predicted: np.ndarray) -> bool:
     """Return whether the model gives one answer to everything, as the paper's Table 6 does at high learning rates."""
     return len(np.unique(predicted)) == 1

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML, display
-from pandas.io.formats.style import Styler
 from PIL import Image
 
 # shares in the files, percent on the page; differences of shares and their spread are points
@@ -55,9 +54,12 @@ def title_of(name: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with three digits, or all of its whole part; nothing for a missing one."""
+    """Return a number with three digits, or all of its whole part; small ones all in one way, such as 3e-5 and 1.5e-4; nothing for a missing one."""
     if pd.isna(value):
         return ""
+    if 0 < abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}".replace("-", "−", 1 if value < 0 else 0)
     whole = float(value).is_integer() or abs(value) >= 100
     return (f"{value:,.0f}" if whole else f"{value:.3g}").replace("-", "−", 1 if value < 0 else 0)
 
@@ -92,6 +94,11 @@ def printed(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
+def heading_of(table: pd.DataFrame, column: str) -> str:
+    """Return how a column of a table is headed on a page."""
+    return _column(column, "measure" not in table and pd.api.types.is_numeric_dtype(table[column]))[0]
+
+
 def _column(name: str, shares: bool) -> tuple[str, object]:
     """Return how a column is headed and how its numbers are written."""
     heading = HEADINGS.get(name, name.replace("_", " "))
@@ -108,21 +115,46 @@ def _word(value: object) -> str:
     return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text
 
 
-def table_figure(name: str, words: pd.DataFrame, caption: str, folded: bool = False) -> str:
-    """Return the HTML of a table that is in words already (`printed`), under its printed name and caption. folded : opened by a click."""
-    styles = []
-    for place, column in enumerate(words):
-        if all(map(_is_figure, words[column])):
-            styles.append({"selector": f".col{place}", "props": "text-align: right"})
-        short = max(map(len, words[column]), default=0) <= 24  # names with hyphens, numbers with units: kept whole
-        styles.append({"selector": f"td.col{place}", "props": "white-space: nowrap" if short else "min-width: 11rem"})
-    styler = Styler(words, uuid=name, cell_ids=False).hide(axis="index")
-    styler = styler.format(escape="html").format_index(escape="html", axis=1)
-    body = styler.set_table_styles(styles).to_html()
+def table_figure(
+    name: str, words: pd.DataFrame, caption: str, folded: bool = False, opens: dict | None = None
+) -> str:
+    """Return the HTML of a table that is in words already: words to the left, numbers to the right.
+
+    folded : opened by a click. opens : a column's name to an opener a row, or None (openers.by_column).
+    """
+    if len(words):
+        words = words.loc[:, words.ne("").any()]  # an empty column says nothing, and takes room
+    kinds = {column: _kind(words[column].tolist()) for column in words}
+    columns = [_cells(column, kinds[column], words[column].tolist(), (opens or {}).get(column)) for column in words]
+    heads = "".join(f'<th scope="col" class="{kind}">{html.escape(column)}</th>' for column, kind in kinds.items())
+    rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
+    rows = rows or f'<tr><td colspan="{len(kinds)}">none</td></tr>'
+    body = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return framed(name, body, caption, folded)
+
+
+def framed(name: str, body: str, caption: str, folded: bool = False) -> str:
+    """Return a table's HTML under its printed name and caption, where it may be wider than the page."""
     head, wide = _caption(name, caption), f'<div class="wide" tabindex="0">{body}</div>'
     if folded:
         return f'<details class="table" id="{name}"><summary>{head}</summary>{wide}</details>'
     return f'<figure class="table" id="{name}"><figcaption>{head}</figcaption>{wide}</figure>'
+
+
+def _kind(words: list[str]) -> str:
+    """Return what a column holds: numbers, to the right; short words, such as names with hyphens, kept whole; or long ones."""
+    if all(map(_is_figure, words)):
+        return "number" if words else "short"
+    return "short" if max(map(len, words)) <= 20 else "long"
+
+
+def _cells(heading: str, kind: str, words: list[str], openers: list | None) -> list[str]:
+    """Return a column's cells; each bears its heading, for where rows are stacked on a narrow screen."""
+    start = f'<td class="{kind}" data-label="{html.escape(heading, quote=True)}">'
+    texts = map(html.escape, words)
+    if openers:
+        texts = [opener.around(text) if opener else text for opener, text in zip(openers, texts, strict=True)]
+    return [f"{start}{text}</td>" for text in texts]
 
 
 def _is_figure(text: str) -> bool:
@@ -170,7 +202,8 @@ def show_figure(name: str, file: Path, caption: str) -> None:
         f'<img src="data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" width="{width}" height="{height}" '
         f'alt="{html.escape(plain(caption), quote=True)}">'
     )
-    show(f'<figure id="{name}">{image}<figcaption>{_caption(name, caption)}</figcaption></figure>')
+    shown = f'<div class="wide" tabindex="0">{image}</div><figcaption>{_caption(name, caption)}</figcaption>'
+    show(f'<figure class="picture" id="{name}">{shown}</figure>')
 
 
 def _caption(name: str, caption: str) -> str:

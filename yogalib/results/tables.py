@@ -18,7 +18,6 @@ from yogalib.results.metrics import (
     mean_interval,
     paired_difference,
     small_draws,
-    superclass_confusion,
     top_k,
     weighted_scores,
     wilson,
@@ -313,47 +312,3 @@ def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     rows = zip(scores, scores.values(), low, high, strict=True)
     return pd.DataFrame([(*row, n) for row in rows], columns=["metric", "value", "low", "high", "n"])
-
-
-def confusion_tables(run: Run) -> Iterator[tuple[str, str, np.ndarray, list[str]]]:
-    """Yield one confusion matrix per superclass present (Figs. A1, A2): figure's name, superclass, counts, pose names.
-
-    The paper prints Reclining as Fig. A1 and Sitting as Fig. A2; the other four follow in the order of Tables A1 to A6.
-    """
-    names, present = superclass_names(1), set(parents(1)[run.classes])
-    order = sorted(APPENDIX_A, key=lambda superclass: (superclass not in PRINTED_B, APPENDIX_A.index(superclass)))
-    for number, superclass in enumerate(order, start=1):
-        if names.index(superclass) in present:
-            counts, members = superclass_confusion(run.predicted, run.labels, run.classes, names.index(superclass))
-            yield f"figure_a{number}", superclass, counts, class_names(members)
-
-
-def confusion_keys(run: Run) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield Tables A7 and A8, as far as there are Figs. A1 and A2: the table's name, the superclass, the poses in the figure's order."""
-    for name, superclass, _, poses in confusion_tables(run):
-        if superclass in PRINTED_B:
-            yield f"table_a{6 + int(name[-1])}", superclass, pd.DataFrame({"label": range(len(poses)), "pose": poses})
-
-
-def most_confused(run: Run, rows: int = 10) -> pd.DataFrame:
-    """Return the most frequent mistakes. Columns: true, predicted, mistakes, of (test pictures of the true pose)."""
-    wrong = ~run.hits
-    names = np.array(class_names(run.classes))
-    pairs = pd.DataFrame({"true": names[run.labels[wrong]], "predicted": names[run.predicted[wrong]]})
-    table = pairs.value_counts().rename("mistakes").reset_index()
-    table = table.sort_values(["mistakes", "true", "predicted"], ascending=[False, True, True]).head(rows)
-    return table.assign(of=table["true"].map(pd.Series(names[run.labels]).value_counts()))
-
-
-def confused_examples(run: Run, confused: pd.DataFrame) -> pd.DataFrame:
-    """Return for each mistake (rows of most_confused) a picture that was mistaken and one of the pose it was taken for (Fig. 7).
-
-    Columns: path, title; two rows per pair.
-    """
-    names, rows = class_names(run.classes), []
-    for pair in confused.itertuples():
-        true, other = names.index(pair.true), names.index(pair.predicted)
-        mistaken = run.predictions["path"][(run.labels == true) & (run.predicted == other)].iloc[0]
-        example = run.predictions["path"][run.labels == other].iloc[0]
-        rows += [(mistaken, f"{pair.true}, taken for"), (example, pair.predicted)]
-    return pd.DataFrame(rows, columns=["path", "title"])

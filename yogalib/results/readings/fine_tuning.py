@@ -189,7 +189,7 @@ def confusions(run) -> str:
 
 
 def confused(table: pd.DataFrame) -> str:
-    """Say which pose is most often taken for which (tables.most_confused)."""
+    """Say which pose is most often taken for which (confusions.most_confused)."""
     if table.empty:
         return "No image was mistaken."
     most = table[table["mistakes"] == table["mistakes"].max()]
