@@ -14,7 +14,7 @@ models      pixels and prompts to answers: device, meter, costs, counting; publi
             features, probe, network, wise, blend; kept; cam
 runs        asked, planned, made once, kept: asks, questions, plan, progress, store
 results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, beyond, maps, claims, carry,
-            readings; figures, ways, galleries, style, show, handover
+            atlas, readings; figures, ways, galleries, style, show, handover
 study       a profile at work: what a notebook opens
 pages       notebooks to report: report, summary, inputs, console, templates
 tools       commands beside the study: doctor, predict, executor, rehearse, explore, curate, pretrain, pretrain_lite, bench
