@@ -86,9 +86,8 @@ def _card(row, told: pd.Series, examples: str) -> str:
     lines = "".join(f"<dt>{what}</dt><dd>{text}</dd>" for what, text in _lines(row, told["l2_name"]))
     sentence = html.escape(told["description"][0].upper() + told["description"][1:])
     return (
-        f'<article class="pose">{_image(Image.fromarray(drawn), f"A drawing of {row.sanskrit}")}'
-        f'<h3 id="{anchor(row.sanskrit)}">{name}</h3><p class="names">{html.escape(_names(row))}</p>'
-        f"<p>{sentence}.</p><dl>{lines}</dl>{examples}</article>"
+        f'<article class="pose"><h3 id="{anchor(row.sanskrit)}">{name}</h3><p class="names">{html.escape(_names(row))}</p>'
+        f"{_image(Image.fromarray(drawn), f'A drawing of {row.sanskrit}')}<p>{sentence}.</p><dl>{lines}</dl>{examples}</article>"
     )
 
 
