@@ -150,11 +150,11 @@ def test_curation_by_keys_writes_the_list_that_subset_ii_reads(tmp_path, monkeyp
 def test_make_and_report_leave_the_tools_out(tmp_path):
     from yogalib.pages.report import NOTEBOOKS
 
-    assert len(NOTEBOOKS) == 9
+    assert len(NOTEBOOKS) == 10
     assert not any(name.startswith("00") for name in NOTEBOOKS)
     done = subprocess.run(
         ["make", f"PY={sys.executable}", f"REPORTS_DIR={tmp_path}", "--dry-run", "--always-make", "report"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.stdout.count("yogalib notebook") == 9
+    assert done.stdout.count("yogalib notebook") == 10
     assert "00_" not in done.stdout

@@ -75,3 +75,13 @@ def test_kernel_of_the_notebooks_is_the_one_of_this_environment():
     }
     assert names == {"python3"}
     assert KernelManager(kernel_name="python3").format_kernel_cmd()[0] == sys.executable
+
+
+def test_no_two_notebooks_make_a_table_or_figure_of_one_name():
+    made = {}
+    for file in sorted((ROOT / "notebooks").glob("0[1-9]_*.ipynb")) + sorted((ROOT / "notebooks").glob("1*.ipynb")):
+        code = "".join("".join(cell.source) for cell in nbformat.read(file, 4).cells if cell.cell_type == "code")
+        for name in set(re.findall(r'save_(?:table|figure)\(\s*"(\w+)"', code)):
+            made.setdefault(name, []).append(file.stem)
+    assert len(made) > 40
+    assert not {name: places for name, places in made.items() if len(places) > 1}  # one would overwrite the other's file

@@ -84,7 +84,7 @@ def test_reproduce_leaves_all_that_the_contract_lists(reproduced):
     home, _, done = reproduced
     report = home / "reports" / "tiny"
     numbers = ("01_dataset", "02_zero_shot", "03_syntax", "04_hyperparameters", "05_fine_tuning", "06_frugality")
-    pages = [*numbers, "07_yolo_benchmark", "09_beyond", "index"]
+    pages = [*numbers, "07_yolo_benchmark", "09_beyond", "10_atlas", "index"]
     assert {path.name for path in report.iterdir()} == {f"{page}.html" for page in pages} | {
         "tables",
         "figures",

@@ -14,9 +14,9 @@ models      pixels and prompts to answers: device, meter, costs, counting; publi
             features, probe, network, wise, blend; kept; cam
 runs        asked, planned, made once, kept: asks, questions, plan, progress, store
 results     runs to numbers, tables, figures: metrics, tables, confusions, audit, benchmark, beyond, maps, claims,
-            carry, readings; openers, figures, ways, galleries, style, show, handover
+            beside, carry, atlas, readings; openers, figures, ways, galleries, style, show, handover
 study       a profile at work: what a notebook opens
-pages       notebooks to report: report, summary, inputs, console, templates
+pages       notebooks to report: report, index, summary, inputs, console, templates
 tools       commands beside the study: doctor, predict, executor, rehearse, explore, curate, pretrain, pretrain_lite, bench
 __main__    the command line
 """

@@ -213,6 +213,39 @@ def test_poses_of_the_feet_have_the_feet_on_the_floor():
         assert toes[row].max() < 0.06, folders[row]
 
 
+def plain(start: str) -> Bodies:
+    folders, postures = all_plain()
+    return pose_bodies(
+        postures.take(np.array([next(row for row, name in enumerate(folders) if name.startswith(start))]))
+    )
+
+
+def apart(bodies: Bodies, one: str, other: str) -> float:
+    return float(np.linalg.norm(place(bodies, one) - place(bodies, other)))
+
+
+def test_hands_meet_in_eagle_and_hold_the_toe_in_anantasana():
+    assert apart(plain("Eagle"), "l_hand", "r_hand") < 0.1
+    assert apart(plain("Side-Reclining"), "r_hand", "r_toe") < 0.05
+
+
+def test_hips_rest_on_the_heels_and_head_and_knees_on_the_floor_in_child():
+    child = plain("Child")
+    assert apart(child, "l_hip", "l_heel") < 0.1
+    clear = child.joints[0, :, 1] - child.radius[0]
+    assert max(clear[JOINT[name]] for name in ("l_knee", "l_toe", "head")) < 0.03
+
+
+def test_arms_go_through_the_lotus_in_cockerel():
+    cockerel = plain("Cockerel")
+    for side in "lr":  # hips, arms, shins, from the back to the front
+        assert (
+            place(cockerel, f"{side}_hip")[2]
+            < place(cockerel, f"{side}_elbow")[2]
+            < place(cockerel, f"{side}_ankle")[2]
+        )
+
+
 def pose_distance(bodies: Bodies) -> np.ndarray:
     """Return (N, N) mean distances between joints, each pair in the better of the two mirror images."""
     here, there = bodies.joints, reflected(bodies)

@@ -12,7 +12,8 @@ from yogalib.models.encoders import weights_file
 from yogalib.paths import ROOT, write_whole
 from yogalib.profile import Profile
 
-NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0[1-9]_*.ipynb"))  # 00_* are tools, not pages
+# 00_* are tools, not pages
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[01][0-9]_*.ipynb") if path.stem[:2] != "00")
 PACKAGE = Path(__file__).parents[1]
 KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css", ".js")
 # no page changes with them, nor with the commands of tools/

@@ -11,7 +11,7 @@ from IPython.display import HTML, display
 from PIL import Image
 
 # shares in the files, percent on the page; differences of shares and their spread are points
-PERCENT = ("accuracy", "in_five", "rivals", "mean", "value", "commonest_class", "best", "calibration_error")
+PERCENT = ("accuracy", "in_five", "rivals", "mean", "value", "commonest_class", "best", "calibration_error", "recall")
 POINTS = ("difference", "sd")
 HEADINGS = {
     "commonest_class": "commonest class",
@@ -34,6 +34,7 @@ HEADINGS = {
     "in_five": "top-5",
     "rivals": "the rival's",
     "fine_tuned": "fine-tuned share",
+    "taken_for": "most taken for",
     "ms": "an image, ms",
     "mb": "MB",
     "top1": "top-1, %",

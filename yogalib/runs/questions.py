@@ -210,10 +210,15 @@ def _between(study, clip: Ask, test: pd.DataFrame, described: Prompt) -> dict[st
     return curve
 
 
+def atlas(study) -> Ask:
+    """Notebook 10: the fine-tuning that is kept, the first of fine_tuned_splits."""
+    return asks.finetune(study, kept=True)
+
+
 def fine_tuned_splits(study, encoder: str | None = None) -> list[Ask]:
     """Fine-tunings on each of the profile's random splits; the first is the profile's own, and the main encoder's is kept."""
     changes = {} if encoder is None else {"encoder": encoder}
-    first = asks.finetune(study, kept=encoder is None, **changes)
+    first = atlas(study) if encoder is None else asks.finetune(study, **changes)
     return [first, *(asks.finetune(study, seed, **changes) for seed in study.split_seeds()[1:])]
 
 
@@ -225,6 +230,7 @@ QUESTIONS = {
     "06_frugality": frugality,
     "07_yolo_benchmark": benchmark,
     "09_beyond": beyond,
+    "10_atlas": atlas,
 }
 
 

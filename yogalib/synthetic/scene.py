@@ -91,7 +91,7 @@ def draw_plain(bodies: Bodies, row: int, azimuth: float, size: int) -> np.ndarra
         steps=False, outline=0.0,
     )  # fmt: skip
     elevation = 25.0 if bodies.joints[row, :, 1].max() < 0.55 else 8.0
-    camera = Camera(azimuth, elevation, 0.0, 6.0, 0.9, 0.0, 0.4)
+    camera = Camera(azimuth, elevation, 0.0, 6.0, 0.82, 0.0, 0.4)  # room for hair, which the joints do not tell of
     seen = look_at(bodies.joints[row], bodies.radius[row], camera, size * SUPERSAMPLE, size * SUPERSAMPLE)
     canvas = np.full((size, size, 3), 255, np.uint8)
     floor = _Floor(seen, bodies.joints[row])

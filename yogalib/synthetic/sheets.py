@@ -12,8 +12,18 @@ from yogalib.synthetic.poses import Pose, load_poses, sample_angles
 from yogalib.synthetic.scene import draw, draw_plain
 
 _LETTERS, _LINE = 14, 16  # pixels: of the names under a picture, and from line to line
+_PLAIN = np.array([0])  # a pose's plain variant
 # told apart by small things, or seen from many sides
 VARIED = ("Tree_Pose_or_Vrksasana_", "Warrior_I_Pose_or_Virabhadrasana_I_", "Boat_Pose_or_Paripurna_Navasana_", "Bridge_Pose_or_Setu_Bandha_Sarvangasana_", "Crane_(Crow)_Pose_or_Bakasana_")  # fmt: skip
+
+
+def portrait(pose: Pose, size: int) -> np.ndarray:
+    """Draw a pose as it is written: plain variant, average body, from the middle of its own camera's range.
+
+    uint8 (size, size, 3).
+    """
+    postures = pose.postures.take(_PLAIN)
+    return draw_plain(pose_bodies(postures), 0, float(postures.view[0].mean()), size)
 
 
 def contact_sheet(size: int = 150, columns: int = 10) -> np.ndarray:
@@ -22,13 +32,8 @@ def contact_sheet(size: int = 150, columns: int = 10) -> np.ndarray:
     uint8 (height, columns * size, 3).
     """
     poses, taxonomy = load_poses(), load_taxonomy()
-    pictures, names = [], []
-    for row in taxonomy.itertuples():
-        postures = poses[row.folder].postures.take(np.array([0]))
-        azimuth = float(postures.view[0].mean())
-        pictures.append(draw_plain(pose_bodies(postures), 0, azimuth, size))
-        names.append(row.sanskrit)
-    return _grid(pictures, names, columns)
+    pictures = [portrait(poses[folder], size) for folder in taxonomy["folder"]]
+    return _grid(pictures, taxonomy["sanskrit"].tolist(), columns)
 
 
 def variation_sheet(
