@@ -84,4 +84,6 @@ def test_no_two_notebooks_make_a_table_or_figure_of_one_name():
         for name in set(re.findall(r'save_(?:table|figure)\(\s*"(\w+)"', code)):
             made.setdefault(name, []).append(file.stem)
     assert len(made) > 40
-    assert not {name: places for name, places in made.items() if len(places) > 1}  # one would overwrite the other's file
+    assert not {
+        name: places for name, places in made.items() if len(places) > 1
+    }  # one would overwrite the other's file

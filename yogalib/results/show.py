@@ -116,9 +116,7 @@ def _word(value: object) -> str:
     return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text
 
 
-def table_figure(
-    name: str, words: pd.DataFrame, caption: str, folded: bool = False, opens: dict | None = None
-) -> str:
+def table_figure(name: str, words: pd.DataFrame, caption: str, folded: bool = False, opens: dict | None = None) -> str:
     """Return the HTML of a table that is in words already: words to the left, numbers to the right.
 
     folded : opened by a click. opens : a column's name to an opener a row, or None (openers.by_column).

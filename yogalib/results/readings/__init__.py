@@ -4,6 +4,16 @@ A module a notebook. Each function takes what is shown and returns Markdown. An 
 interval's kind.
 """
 
-from yogalib.results.readings import atlas, benchmark, beyond, dataset, fine_tuning, small_runs, summary, wording, zero_shot
+from yogalib.results.readings import (
+    atlas,
+    benchmark,
+    beyond,
+    dataset,
+    fine_tuning,
+    small_runs,
+    summary,
+    wording,
+    zero_shot,
+)
 
 __all__ = ["atlas", "benchmark", "beyond", "dataset", "fine_tuning", "small_runs", "summary", "wording", "zero_shot"]
