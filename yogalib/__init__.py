@@ -13,7 +13,7 @@ models      pixels and prompts to answers: device, meter, costs, counting; publi
             zero_shot, augment, views, finetune, linear, yolo; boxes, blazepose, skeleton, written, joints, missing;
             features, probe, network, wise, blend; kept; cam
 runs        asked, planned, made once, kept: asks, questions, plan, progress, store
-results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, beyond, maps, claims, carry,
+results     runs to numbers, tables, figures: metrics, tables, audit, benchmark, beyond, maps, claims, carry, card,
             readings; figures, ways, galleries, style, show, handover
 study       a profile at work: what a notebook opens
 pages       notebooks to report: report, summary, inputs, console, templates
