@@ -163,12 +163,14 @@ def _written(arguments) -> None:
     paths = Paths.of("")
     ask = written(paths, arguments.poses)  # before seconds are spent on torch
     from yogalib.profile import Machine
+    from yogalib.results.metrics import wilson
     from yogalib.runs.progress import Progress
     from yogalib.runs.store import Workshop
 
     workshop = Workshop(paths, Machine(device="cpu", threads=1), "fp32", Progress([ask.work]))
     run = workshop.run(ask)
-    judged = f"{run.hits.mean():.1%} of {len(run.hits)} other drawn bodies named right"
+    low, high = wilson(run.hits.sum(), len(run.hits))
+    judged = f"{run.hits.mean():.1%} (95 %: {low:.1%} to {high:.1%}) of {len(run.hits)} other drawn bodies named right"
     print(f"{run.folder}: {len(run.classes)} poses learnt, {judged}; now: predict PICTURE --run written")
 
 
@@ -275,6 +277,7 @@ def _weights(arguments) -> None:
 
 def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
+    from yogalib.dataset.index import unknown_folders
     from yogalib.dataset.yopo import describe_folders
     from yogalib.pages.inputs import write_inputs
     from yogalib.tools.doctor import check
@@ -288,6 +291,8 @@ def _prepare(arguments) -> None:
     where = f" ({study.dropped_list})"
     print(f"{study.folder}: {counts['kept']} images of {study.subset('all')['class'].nunique()} classes", end="")
     print(dropped + where if len(counts) > 1 else "")
+    if lost := unknown_folders(study.index):
+        print(lost)
     other = study.validation_set()
     if other is not None and other.images is not None:
         print(f"{other.folder}: {describe_folders(other.index)}")

@@ -92,6 +92,11 @@ def printed(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
+def text_of(table: pd.DataFrame) -> str:
+    """Return a table in words, as a page shows it, for a terminal."""
+    return printed(table).to_string(index=False)
+
+
 def _column(name: str, shares: bool) -> tuple[str, object]:
     """Return how a column is headed and how its numbers are written."""
     heading = HEADINGS.get(name, name.replace("_", " "))
