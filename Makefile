@@ -98,8 +98,8 @@ test-full: $(SETUP)  ## run the tests, the slow ones too
 	@$(PY) -m pytest
 
 lab: $(SETUP)  ## open JupyterLab, first on 00_try_it, which asks a finished run about a picture   [DATA=folder]
-	@env -u YOGALIB_ENDS_WITH $(PY) -m jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_try_it.ipynb \
-	  --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate  # it asks nobody for news
+	@env -u YOGALIB_ENDS_WITH JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	  $(PY) -m jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_try_it.ipynb
 
 pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
 	@$(PY) -m yogalib pretrain

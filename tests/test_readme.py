@@ -172,7 +172,7 @@ def test_lab_opens_on_the_notebooks_with_this_environments_kernel(tmp_path):
         assert ask.get("").headers["location"].endswith("/lab/tree/00_try_it.ipynb")
         page = ask.get("lab")
         assert page.status_code == 200
-        assert re.search(r'"news": \{"disabled": true\}', page.text)  # nobody is asked, so no question pops up
+        assert re.search(r'"disabledExtensions": \[[^]]*announcements"', page.text)  # no question about news pops up
     finally:
         os.killpg(lab.pid, signal.SIGTERM)
         lab.wait(timeout=60)

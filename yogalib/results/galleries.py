@@ -52,12 +52,12 @@ def answer_figure(picture: np.ndarray, answers: pd.DataFrame, sure_from: float, 
 
     answers : columns pose, probability (shares). sure_from : the least sure probability, drawn as a line. heat : (H, H), 0 to 1.
     """
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.1), width_ratios=(1, 1.1, 1))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9.6, 3), width_ratios=(1, 0.9, 1))
     size = (0, picture.shape[1], picture.shape[0], 0)
     left.imshow(picture)
     right.imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=255)
     right.imshow(heat, cmap="inferno", alpha=0.6, vmin=0, vmax=1, extent=size, interpolation="bilinear")
-    for axis, title in ((left, "the picture"), (right, "where it looks: bright speaks for the first answer")):
+    for axis, title in ((left, "the picture"), (right, "where it looks")):
         axis.set(xticks=[], yticks=[])
         axis.grid(visible=False)
         axis.set_title(title, fontsize=9)
@@ -70,11 +70,12 @@ def answer_figure(picture: np.ndarray, answers: pd.DataFrame, sure_from: float, 
     middle.grid(visible=False, axis="y")
     middle.set(xlim=(0, 118))
     middle.set_xlabel("probability, %", fontsize=8)
+    middle.tick_params(axis="x", labelsize=8)
     if np.isfinite(sure_from):
         middle.axvline(100 * sure_from, color="#444444", linestyle=":", linewidth=1)
-        middle.set_title(f"what it is taken for; sure from {sure_from:.0%} on", fontsize=9)
+        middle.set_title(f"what it is taken for; sure from {sure_from:.0%} on", fontsize=9, loc="right")
     else:
-        middle.set_title("what it is taken for; never sure", fontsize=9)
+        middle.set_title("what it is taken for; never sure", fontsize=9, loc="right")
     return figure
 
 

@@ -1,10 +1,12 @@
 """Contact sheets: all poses drawn alike, and one pose drawn in many ways."""
 
 import math
+import sys
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.profile import Synthetic
@@ -15,6 +17,12 @@ from yogalib.synthetic.scene import draw, draw_plain
 _CAPTION = 16  # pixels under a picture
 # told apart by small things, or seen from many sides
 VARIED = ("Tree_Pose_or_Vrksasana_", "Warrior_I_Pose_or_Virabhadrasana_I_", "Boat_Pose_or_Paripurna_Navasana_", "Bridge_Pose_or_Setu_Bandha_Sarvangasana_", "Crane_(Crow)_Pose_or_Bakasana_")  # fmt: skip
+
+# that most people have seen
+WELL_KNOWN = (
+    "Vrksasana", "Virabhadrasana II", "Bakasana", "Natarajasana", "Baddha Konasana", "Paripurna Navasana", "Adho Mukha Svanasana",
+    "Salamba Sirsasana",
+)  # fmt: skip
 
 
 def contact_sheet(size: int = 150, columns: int = 10) -> np.ndarray:
@@ -41,6 +49,16 @@ def variation_sheet(
         pictures += list(draw(sample_angles(pose, rng, each), rng, size))
         names += [sanskrit[pose.folder] if place == 0 else "" for place in range(each)]
     return _grid(pictures, names, columns)
+
+
+def banner(size: int = 180) -> np.ndarray:
+    """Return a few well-known poses in one row, plain variant, same look, under their English names: README's first picture."""
+    taxonomy = load_taxonomy().set_index("sanskrit")
+    pictures = []
+    for row in taxonomy.loc[list(WELL_KNOWN)].itertuples():
+        postures = load_poses()[row.folder].postures.take(np.array([0]))
+        pictures.append(draw_plain(pose_bodies(postures), 0, float(postures.view[0].mean()), size))
+    return _grid(pictures, taxonomy.loc[list(WELL_KNOWN), "english"].tolist(), len(pictures))
 
 
 def _grid(pictures: list[np.ndarray], names: list[str], columns: int) -> np.ndarray:
@@ -70,3 +88,7 @@ def sheets_of(synthetic: Synthetic | None) -> Iterator[tuple[str, np.ndarray, st
         [load_poses()[folder] for folder in VARIED], np.random.default_rng(synthetic.seed), size=72, columns=20
     )
     yield "figure_variations", varied, f"Twenty random pictures of each of {len(VARIED)} poses, as they come."
+
+
+if __name__ == "__main__":
+    Image.fromarray(banner()).save(sys.argv[1], quality=80, method=6)

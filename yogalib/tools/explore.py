@@ -71,7 +71,7 @@ class Explorer:
         first = self.test.groupby("class").head(1)
         files = [self.study.folder / path for path in first["path"]]
         return sorted(
-            (f"{name}: {file.name}", file) for name, file in zip(class_names(first["class"]), files, strict=True)
+            (f"{both_names(number)}: {file.name}", file) for number, file in zip(first["class"], files, strict=True)
         )
 
     def opened(self, picture: Path | bytes) -> np.ndarray:
@@ -96,8 +96,7 @@ class Explorer:
         """Return the most probable poses. Columns: class, pose (Sanskrit and English), probability."""
         probabilities = self.probabilities(pixels)
         places = np.argsort(-probabilities, kind="stable")[:top]
-        names = zip(*(class_names(self.run.classes[places], kind) for kind in ("sanskrit", "english")), strict=True)
-        poses = [f"{sanskrit} ({english})" for sanskrit, english in names]
+        poses = [both_names(number) for number in self.run.classes[places]]
         return pd.DataFrame({"class": self.run.classes[places], "pose": poses, "probability": probabilities[places]})
 
     def differences(self, picture: Path | bytes, number: int) -> list[str]:
@@ -146,6 +145,12 @@ class Explorer:
         table = pd.DataFrame(dict(zip(["the run's own prompt", "this prompt"], answers, strict=True)))
         table.insert(0, "pose", class_names(classes))
         return table.loc[np.argsort(-np.maximum(*answers), kind="stable")[:top]]
+
+
+def both_names(number: int) -> str:
+    """Return a pose's Sanskrit and English name, by its official number."""
+    sanskrit, english = (class_names([number], kind)[0] for kind in ("sanskrit", "english"))
+    return f"{sanskrit} ({english})"
 
 
 def content_of(picture: Path | bytes) -> bytes:

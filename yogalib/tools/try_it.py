@@ -4,20 +4,19 @@ from functools import cached_property
 from html import escape
 
 import ipywidgets as widgets
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from yogalib.errors import BadInput
-from yogalib.facts.prompts import class_names
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.results.card import Card
 from yogalib.results.figures import probability_bars
 from yogalib.results.galleries import answer_figure, picture_grid
-from yogalib.tools.explore import Explorer, live
+from yogalib.tools.explore import Explorer, both_names, live
 
 SHOWN = 256  # pixels a side of the picture on the screen
 WIDE = {"width": "32em"}
+CLOSE = '<div style="line-height: 1.4">{}</div>'
 
 
 class TryIt:
@@ -44,7 +43,7 @@ class TryIt:
     @cached_property
     def screen(self) -> widgets.Widget:
         """Controls, who answers, the picture, its answers and the map, and what differs from the pose as written."""
-        about = widgets.HTML("<br>".join(map(escape, self.card.lines)))
+        about = widgets.HTML(CLOSE.format("<br>".join(map(escape, self.card.lines[:2]))))
         controls = widgets.HBox([self.picture, self.upload, self.meant], layout={"flex_flow": "row wrap"})
         return widgets.VBox([controls, about, live(self._answer, picture=self.picture, meant=self.meant)])
 
@@ -59,7 +58,7 @@ class TryIt:
         words += f"<br>{escape(self._beside(picture, first['class'] if sure and meant is None else meant))}"
         shown = explorer.read(picture, SHOWN)
         figure = answer_figure(shown, answers, self.card.sure_from, explorer.activation_map(pixels))
-        return f'<div style="line-height: 1.4">{words}</div>', figure
+        return CLOSE.format(words), figure
 
     def _beside(self, picture, number: int | None) -> str:
         """Return a sentence of what differs from a pose as it is written, or why nothing can be said."""
@@ -98,9 +97,3 @@ class TryIt:
 
         shown = live(ask, picture=self.picture, template=template, names=names)
         return widgets.VBox([widgets.HBox([template, names]), shown])
-
-
-def both_names(number: int) -> str:
-    """Return a pose's Sanskrit and English name."""
-    place = np.array([number])
-    return f"{class_names(place)[0]} ({class_names(place, 'english')[0]})"
