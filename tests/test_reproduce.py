@@ -423,7 +423,12 @@ def test_doctor_says_for_each_profile_what_is_missing(tmp_path, tell, monkeypatc
     assert "ready: make reproduce PROFILE=smoke" in lines["smoke"]
     write_photos(tmp_path / "photos")
     told = tell("doctor", home=tmp_path, DATA=str(tmp_path / "photos"))
-    assert "ready: make reproduce PROFILE=photos" in told.stdout
+    assert "ready: make reproduce PROFILE=photos DATA=... (36 images)\n" in told.stdout
+    shutil.copytree(tmp_path / "photos" / TREE, tmp_path / "photos" / "half_moom")
+    told = tell("doctor", home=tmp_path, DATA=str(tmp_path / "photos"))
+    assert re.search(
+        r"\(36 images\); 12 images lie in folders .* 12 in 'half_moom' \(nearest: Half Moon.*names.csv", told.stdout
+    )
 
 
 def test_make_alone_prints_the_targets(tmp_path):
