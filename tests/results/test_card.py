@@ -49,8 +49,9 @@ def test_pictures_without_an_answer_neither_teach_nor_are_sure():
     probabilities = np.vstack([answers([0.6, 0.9]), [[np.nan, np.nan]]])
     hits = np.array([True, True, False])
     assert sure_from(probabilities, hits) == 0.6
-    run = SimpleNamespace(probabilities=probabilities, hits=hits)
-    assert Card(run).sure(np.array([[0.3, 0.5], [0.2, 0.8], [np.nan, np.nan]])).tolist() == [False, True, False]
+    run = SimpleNamespace(probabilities=probabilities, hits=hits, origin={"drawn": False})
+    asked = np.array([[0.3, 0.5], [0.2, 0.8], [np.nan, np.nan]])
+    assert Card(run).sure(asked, [b""] * 3).tolist() == [False, True, False]
 
 
 def test_the_threshold_is_monotone_in_what_the_model_knows():
@@ -85,6 +86,18 @@ def test_predict_says_who_answers_and_that_it_never_saw_a_photograph(drawn_run, 
     assert empty == ""
     assert len(poses) == 2
     assert path.endswith(": unsure") == ("perhaps" in poses[0])
+
+
+def test_model_of_drawings_is_sure_of_no_picture_that_yogalib_did_not_draw(drawn_run, folders, capsys):
+    card = Card(drawn_run)
+    card.__dict__["sure_from"] = 0.4
+    drawn, own = next((folders / "drawn").rglob("*.jp*g")), write_photos(folders / "others", per_class=1)
+    certain = np.array([[0.9, 0.1, 0.0]] * 3)
+    assert card.sure(certain, [drawn, next(own.rglob("*.jpg")), drawn.read_bytes()]).tolist() == [True, False, False]
+    assert main(["predict", str(own)]) == 0
+    said = capsys.readouterr().out
+    assert "unsure of all that yogalib did not draw" in said or "always unsure" in said
+    assert said.count(": unsure\n") == 3
 
 
 def test_an_unsure_answer_is_never_bare(drawn_run, folders, capsys):

@@ -1,13 +1,16 @@
 """A kept run's card: who answers, what it learnt from, and from which probability on its answer can be called sure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from yogalib.runs.store import Run, names_of
+from yogalib.synthetic.world import BODIES
 
 CLIP_ON_DRAWINGS = (
     "for photographs: --run written, after 'python -m yogalib written'; or learn from photographs of your own: "
@@ -66,9 +69,19 @@ class Card:
         """The least probability of its first answer that counts as sure (`sure_from`)."""
         return sure_from(self.run.probabilities, self.run.hits)
 
-    def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return of which answers, probabilities (N, C), it is sure, bool (N,); of none where it found nobody."""
-        return np.nan_to_num(probabilities).max(axis=1, initial=0) >= self.sure_from
+    def sure(self, probabilities: np.ndarray, pictures: Sequence[Path | bytes]) -> np.ndarray:
+        """Return of which answers, probabilities (N, C), to which pictures (files or their contents) it is sure, bool (N,).
+
+        Of none where it found nobody; and who has learnt drawings by their pixels is sure of no picture that yogalib did not draw: what
+        the limit was set on says nothing of photographs.
+        """
+        probable = np.nan_to_num(probabilities).max(axis=1, initial=0) >= self.sure_from
+        return probable & [not self.drawings_alone or is_drawn(picture) for picture in pictures]
+
+    @property
+    def drawings_alone(self) -> bool:
+        """Whether it knows nothing but the look of drawings; who sees joints alone is taught the errors of their finder."""
+        return bool(self.drawn) and self.run.config["kind"] not in ("written", "joints")
 
     @property
     def lines(self) -> list[str]:
@@ -87,7 +100,8 @@ class Card:
         asked = f"its own {len(self.run.hits):,} test pictures"
         if not np.isfinite(self.sure_from):
             return f"always unsure: of {asked} it named fewer than half right, however sure it seemed"
-        return f"unsure below {self.sure_from:.0%}, as {asked} teach"
+        others = "of all that yogalib did not draw, and " if self.drawings_alone else ""
+        return f"unsure {others}below {self.sure_from:.0%}, as {asked} teach"
 
     @property
     def data(self) -> dict:
@@ -103,6 +117,11 @@ class Card:
             "photographs": None if self.drawn is None else not self.drawn,
             "sure_from": self.sure_from if np.isfinite(self.sure_from) else None,
         }
+
+
+def is_drawn(picture: Path | bytes) -> bool:
+    """Return whether a picture lies in a world that yogalib drew; one that is given by its content is taken for somebody's own."""
+    return isinstance(picture, Path) and any((folder / BODIES).is_file() for folder in picture.resolve().parents)
 
 
 def sure_from(probabilities: np.ndarray, hits: np.ndarray) -> float:

@@ -53,7 +53,7 @@ def predict(run: Run, files: list[Path], top: int) -> tuple[list[dict], list[str
     An answer has the keys path, sure (whether the first is probable enough, yogalib.results.card) and poses.
     """
     probabilities, good, bad = probabilities_of(run, files)
-    poses, answers, sure = run.poses.to_dict("records"), [], Card(run).sure(probabilities)
+    poses, answers, sure = run.poses.to_dict("records"), [], Card(run).sure(probabilities, good)
     for file, row, known in zip(good, probabilities, sure.tolist(), strict=True):
         if np.isnan(row).any():
             bad.append(f"{file}: nobody was found in it")
@@ -87,7 +87,7 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     rows = index[index["status"] == "kept"]
     if rows.empty:
         raise BadInput(f"no picture in {folder} belongs to a pose that run {run.folder.name} knows; {notes[0]}")
-    probabilities, _, bad = probabilities_of(run, [folder / path for path in rows["path"]])
+    probabilities, good, bad = probabilities_of(run, [folder / path for path in rows["path"]])
     if bad:
         raise BadInput(f"the folder changed while it was read: {bad[0]}")
     labels = np.searchsorted(run.classes, rows["class"])
@@ -100,7 +100,7 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     return {
         **_share(hit),
         "top5": float(top_k(probabilities, labels, 5).mean()),
-        "sure": _share(hit[card.sure(probabilities)]),
+        "sure": _share(hit[card.sure(probabilities, good)]),
         "per_class": {name: {"n": int(row["size"]), "top1": float(row["mean"])} for name, row in by_class.iterrows()},
         "run": card.data,
     }, notes

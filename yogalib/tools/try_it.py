@@ -4,12 +4,13 @@ from functools import cached_property
 from html import escape
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
-from yogalib.results.card import Card
+from yogalib.results.card import Card, is_drawn
 from yogalib.results.figures import probability_bars
 from yogalib.results.galleries import answer_figure, picture_grid
 from yogalib.tools.explore import Explorer, both_names, live
@@ -52,12 +53,13 @@ class TryIt:
         pixels = explorer.read(picture)
         answers = explorer.best(pixels, self.top)
         first = answers.iloc[0]
-        sure = first["probability"] >= self.card.sure_from
+        sure = self.card.sure(answers[["probability"]].to_numpy()[:1], [picture])[0]
         said = f"{escape(first['pose'])}, {first['probability']:.0%}"
         words = f"<b>{said}</b>" if sure else f"<b>Unsure.</b> Perhaps {said}"
         words += f"<br>{escape(self._beside(picture, first['class'] if sure and meant is None else meant))}"
         shown = explorer.read(picture, SHOWN)
-        figure = answer_figure(shown, answers, self.card.sure_from, explorer.activation_map(pixels))
+        least = self.card.sure_from if sure or not self.card.drawings_alone or is_drawn(picture) else np.inf
+        figure = answer_figure(shown, answers, least, explorer.activation_map(pixels))
         return CLOSE.format(words), figure
 
     def _beside(self, picture, number: int | None) -> str:
