@@ -19,6 +19,14 @@ export YOGALIB_ENDS_WITH := $(shell echo $$PPID)
 export PYTHONNOUSERSITE = 1
 
 VENV = .venv
+UV = env VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip
+TORCHES = $(shell grep -oE '^torch(vision)?==[0-9.]+' requirements.lock)
+# what only torch's build for NVIDIA cards needs; nvidia-ml-py is ours, and asks after such a card
+CUDA = ^(torch|torchvision|triton|cuda-[a-z]+|nvidia-[a-ln-z][a-z0-9-]*)==
+NVIDIA = command -v nvidia-smi || test -e /proc/driver/nvidia/version || test -e /dev/dxg
+ifdef TORCH
+$(VENV)/.ready: FORCE
+endif
 ifeq ($(origin PY), undefined)
 PY = $(VENV)/bin/python
 SETUP = $(VENV)/.ready
@@ -34,18 +42,26 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: help setup reproduce runs plan rehearse report test test-full lab pretrain pretrain-lite bench doctor lock lint clean
+.PHONY: FORCE help setup reproduce runs plan rehearse report test test-full lab pretrain pretrain-lite bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(SETUP)  ## make the environment in .venv
+setup: $(SETUP)  ## make the environment in .venv   [TORCH=gpu or cpu; without, whichever suits this machine]
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
-	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet requirements.lock
-	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@small=$$(test "$$(uname)" = Linux || exit 0; case "$(TORCH)" in gpu) ;; cpu) echo yes;; *) ($(NVIDIA)) >/dev/null 2>&1 || echo yes;; esac); \
+	 if test "$$small" && UV_HTTP_RETRIES=0 timeout 20 $(UV) install --quiet --dry-run --reinstall --no-deps --torch-backend cpu $(TORCHES) 2>/dev/null; then \
+	   awk '/^[a-z]/ {kept = $$0 !~ /$(CUDA)/} kept' requirements.lock >$(VENV)/cpu.lock; \
+	   $(UV) sync --quiet $(VENV)/cpu.lock && $(UV) install --quiet --no-deps --torch-backend cpu $(TORCHES); \
+	 else \
+	   test -z "$$small" || echo "setup: PyTorch's index, which has torch without CUDA, can't be reached: installing torch with it, 4.5 GB more"; \
+	   $(UV) sync --quiet $$(ls -d $(VENV)/lib/python*/site-packages/torch-*+cpu.dist-info >/dev/null 2>&1 && \
+	     echo --reinstall-package torch --reinstall-package torchvision) requirements.lock; \
+	 fi
+	@$(UV) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 reproduce: $(SETUP)  ## run the study and write reports/<profile>/index.html   [PROFILE=mini DATA=folder VALIDATION=folder JOBS=2 EXECUTOR=ray]
@@ -81,8 +97,9 @@ test: $(SETUP)  ## run the tests
 test-full: $(SETUP)  ## run the tests, the slow ones too
 	@$(PY) -m pytest
 
-lab: $(SETUP)  ## open JupyterLab on the notebooks; 00_try_it asks a finished run about a picture   [DATA=folder]
-	@env -u YOGALIB_ENDS_WITH $(PY) -m jupyter lab --notebook-dir=notebooks
+lab: $(SETUP)  ## open JupyterLab, first on 00_try_it, which asks a finished run about a picture   [DATA=folder]
+	@env -u YOGALIB_ENDS_WITH JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	  $(PY) -m jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_try_it.ipynb
 
 pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two cores)
 	@$(PY) -m yogalib pretrain
@@ -103,6 +120,8 @@ lock: $(SETUP)  ## renew requirements.lock from pyproject.toml
 lint: $(SETUP)  ## check style (ruff) and that each folder imports only what stands above it (import-linter)
 	@$(PY) -m ruff check && $(PY) -m ruff format --check
 	@$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()"
+
+FORCE:
 
 clean:  ## remove everything that was made: environment, data, runs, unpublished pages
 	@rm -rf $(VENV) data runs $(REPORTS_DIR)/.build

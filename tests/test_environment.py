@@ -2,9 +2,13 @@
 
 import itertools
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
+import pytest
 import yaml
 from conftest import ROOT
 from packaging.requirements import Requirement
@@ -58,5 +62,80 @@ def test_this_environment_is_the_locked_one():
     from importlib.metadata import version
 
     for name in ("torch", "clip-anytorch", "papermill", "nbconvert", "numpy"):
-        assert version(name) == pinned()[name], f"{name} differs from the lock: run make setup"
+        assert version(name).removesuffix("+cpu") == pinned()[name], f"{name} differs from the lock: run make setup"
     assert sys.version_info >= (3, 11)
+
+
+UV = """#!/bin/sh
+echo "$@" >> {log}
+case "$*" in *--dry-run*) exit {reachable};; esac
+exit 0
+"""
+
+
+def setup(folder: Path, *words: str, reachable: bool = True, card: bool = False) -> tuple[list[list[str]], str]:
+    """Run `make setup` with a uv that only notes what it is asked: return those lines, and what make says."""
+    shutil.rmtree(folder, ignore_errors=True)
+    tools = folder / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    scripts = {"uv": UV.format(log=folder / "asked", reachable=int(not reachable)), "python": "#!/bin/sh\n"}
+    scripts |= {"nvidia-smi": "#!/bin/sh\n"} if card else {}
+    for name, text in scripts.items():
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    path = f"{tools}:/usr/bin:/bin" if card else "/usr/bin:/bin"
+    done = subprocess.run(
+        ["make", "setup", *words], cwd=folder, env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    return [line.split() for line in (folder / "asked").read_text().splitlines()], done.stdout
+
+
+SMALL = ["--torch-backend", "cpu", *(f"{name}=={pinned()[name]}" for name in ("torch", "torchvision"))]
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere the package index has torch without CUDA alone"
+)
+
+
+@on_linux
+def test_setup_takes_the_small_torch_by_the_locks_versions_and_all_else_by_the_locks_hashes(tmp_path):
+    asked, said = setup(tmp_path / "here", "TORCH=cpu")
+    assert [words[1] for words in asked] == ["install", "sync", "install", "install"]
+    assert asked[2][-4:] == asked[0][-4:] == SMALL
+    assert asked[1][-1] == ".venv/cpu.lock"
+    assert said == ""
+    kept = (tmp_path / "here" / ".venv" / "cpu.lock").read_text()
+    named = {line.split("==")[0] for line in kept.splitlines() if line[0].isalpha()}
+    every = {line.split("==")[0] for line in LOCK.splitlines() if line[0].isalpha()}
+    left_out = every - named
+    assert {"torch", "torchvision", "triton", "nvidia-cublas", "cuda-toolkit"} <= left_out
+    assert "nvidia-ml-py" in named
+    assert all(name.startswith(("torch", "triton", "nvidia-", "cuda-")) for name in left_out)
+    assert kept.count("--hash=sha256:") > len(named)
+
+
+@on_linux
+def test_setup_says_in_one_line_that_it_takes_the_large_torch_where_the_small_cannot_be_had(tmp_path):
+    asked, said = setup(tmp_path / "here", "TORCH=cpu", reachable=False)
+    assert [words[1] for words in asked] == ["install", "sync", "install"]
+    assert asked[1] == ["pip", "sync", "--quiet", "requirements.lock"]
+    assert said.count("\n") == 1
+    assert "PyTorch's index" in said
+
+
+@on_linux
+def test_setup_takes_the_lock_as_it_is_where_there_is_a_card_or_when_told(tmp_path):
+    for words, card in (([], True), (["TORCH=gpu"], False)):
+        asked, said = setup(tmp_path / "here", *words, card=card)
+        assert next(line[1:] for line in asked) == ["sync", "--quiet", "requirements.lock"]
+        assert said == ""
+
+
+@on_linux
+def test_setup_replaces_a_small_torch_when_the_large_one_is_asked_for(tmp_path):
+    setup(tmp_path / "here", "TORCH=cpu")
+    (tmp_path / "here" / ".venv/lib/python3.11/site-packages/torch-2.15.0+cpu.dist-info").mkdir(parents=True)
+    subprocess.run(["make", "setup", "TORCH=gpu"], cwd=tmp_path / "here", env={"PATH": "/usr/bin:/bin"}, check=True)
+    last = (tmp_path / "here" / "asked").read_text().splitlines()[-2]
+    assert last == "pip sync --quiet --reinstall-package torch --reinstall-package torchvision requirements.lock"

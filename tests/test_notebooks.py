@@ -2,23 +2,36 @@
 
 import base64
 import os
+import re
+import shutil
 import subprocess
 import sys
 from io import BytesIO
+from pathlib import Path
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, draw, own_profile, run_interactively, write_photos
+from matplotlib.pyplot import close
 from PIL import Image
 
 from yogalib.dataset.lists import PICKED
 from yogalib.dataset.subsets import POSES as SIX
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.models.blazepose import LANDMARKS
+from yogalib.models.posture import SIDES
+from yogalib.models.written import landmarks_on, see
 from yogalib.study import Study
-from yogalib.tools.explore import Explorer
+from yogalib.synthetic.bodies import pose_bodies
+from yogalib.synthetic.poses import load_poses
+from yogalib.synthetic.skeleton import ANGLE, with_angles
+from yogalib.tools.explore import Explorer, study_of
+from yogalib.tools.try_it import TryIt
+
+TREE = 68
 
 
 def widgets_of(book: nbformat.NotebookNode, model: str) -> list[dict]:
@@ -44,27 +57,83 @@ def finished(tmp_path_factory):
 
 
 def test_try_it_shows_a_first_answer_without_a_person(finished):
-    book = run_interactively("00_try_it", {"profile": str(finished[1])}, TYPED_TEMPLATE)
+    book = run_interactively("00_try_it", {"profile": str(finished[1])}, TYPED)
     pictures = [base64.b64decode(image["buffers"][0]["data"]) for image in widgets_of(book, "ImageModel")]
-    assert len(pictures) == 4
-    assert all(min(Image.open(BytesIO(content)).size) > 100 for content in pictures)
-    # the last cell's template has no place for the pose
+    assert len(pictures) == 3
+    width, height = Image.open(BytesIO(pictures[0])).size
+    assert 1.5 * height < width < 1300, "picture, answers and map stand side by side"
     words = {each["value"] for each in widgets_of(book, "HTMLModel")}
-    assert words == {
-        "",
-        "<b>a prompt must contain &lt;category&gt;, such as &#x27;Yoga pose &lt;category&gt;&#x27;</b>",
-    }
-    assert "uploaded: own.png" in book.cells[-1].outputs[-1]["text"]
+    # the last cell's template has no place for the pose
+    assert "<b>a prompt must contain &lt;category&gt;, such as &#x27;Yoga pose &lt;category&gt;&#x27;</b>" in words
+    (card,) = [each for each in words if ">run " in each]
+    assert "(last, last-tiny): CLIP-mini-RN fine-tuned, 3 poses, profile tiny" in card
+    study = finished[0]
+    assert f"learnt from {len(study.parts('all')[0])} photographs; " in card
+    (answer,) = [each for each in words if "line-height" in each and each != card]
+    assert re.search(r"<b>(Unsure\.</b> Perhaps )?\w[\w ]+ \([\w -]+\), \d+%", answer)
+    assert "python -m yogalib weights blazepose" in answer
+    assert "first: own.png" in book.cells[-1].outputs[-1]["text"]
 
 
-TYPED_TEMPLATE = """
-from pathlib import Path
-template.value = "no place"
-content = explorer.pictures()[0][1].read_bytes()
-upload.set_trait("value", ({"name": "own.png", "type": "image/png", "size": 1, "content": memoryview(content),
-                            "last_modified": __import__("datetime").datetime.now()},))
-print("uploaded:", picture.label)
+TYPED = """
+app.meant.value = 68
+app.in_other_words.children[0].children[0].value = "no place"
+content = app.explorer.pictures()[0][1].read_bytes()
+app.upload.set_trait("value", ({"name": "own.png", "type": "image/png", "size": 1, "content": memoryview(content),
+                                "last_modified": __import__("datetime").datetime.now()},))
+print("first:", app.picture.label)
 """
+
+
+def test_try_it_opens_on_its_screen_with_the_code_folded_away():
+    book = nbformat.read(ROOT / "notebooks" / "00_try_it.ipynb", as_version=4)
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert all(cell.metadata["jupyter"]["source_hidden"] for cell in code)
+    assert code[1].source.endswith("app.screen")
+    assert [cell.cell_type for cell in book.cells[:3]] == ["markdown", "code", "code"], "the screen stands at the top"
+
+
+def test_folding_outlives_the_commit_hook(tmp_path):
+    copy = shutil.copy(ROOT / "notebooks" / "00_try_it.ipynb", tmp_path)
+    subprocess.run([sys.executable, "-m", "nbstripout", "--keep-id", copy], check=True)
+    assert Path(copy).read_bytes() == (ROOT / "notebooks" / "00_try_it.ipynb").read_bytes()
+
+
+def test_what_differs_is_said_of_the_answer_when_sure_or_of_the_pose_that_is_chosen(finished, monkeypatch):
+    """BlazePose's place is taken by known joints: of a tree pose whose standing knee is bent by 50 degrees."""
+    study, _ = finished
+    explorer = Explorer.open(study)
+    picture = explorer.pictures()[0][1]
+    with pytest.raises(BadInput, match="python -m yogalib weights blazepose"):
+        explorer.differences(picture, TREE)
+    postures = load_poses()["Tree_Pose_or_Vrksasana_"].postures.take(np.array([0]))
+    angles = postures.angles.copy()
+    straight = min("lr", key=lambda side: angles[0, ANGLE[f"{side}_knee_flexion"]])
+    angles[0, ANGLE[f"{straight}_knee_flexion"]] += 50
+    joints = see(landmarks_on(pose_bodies(with_angles(postures, angles))), *np.array([[0.0], [0.1], [0.0], [5.0]]))
+    monkeypatch.setattr("yogalib.tools.explore.blazepose_is_here", lambda weights: True)
+    monkeypatch.setattr("yogalib.models.blazepose.landmarks_of", lambda *_: np.zeros((), LANDMARKS))
+    monkeypatch.setattr("yogalib.tools.explore.joints_of", lambda found: joints)
+    said = explorer.differences(picture, TREE)
+    assert any(re.fullmatch(rf"{SIDES[straight]} knee \d+ degrees more bent", line) for line in said)
+    app = TryIt(explorer)
+    monkeypatch.setitem(app.card.__dict__, "sure_from", 1.1)
+    words, figure = app._answer(picture, None)
+    assert "<b>Unsure.</b> Perhaps" in words and "compare with" in words
+    close(figure)
+    words, figure = app._answer(picture, TREE)
+    assert f"Beside Vrksasana (Tree) as it is written: {'; '.join(said)}." in words
+    close(figure)
+    monkeypatch.setattr("yogalib.tools.explore.joints_of", lambda found: tuple(np.nan * each for each in joints))
+    assert app._beside(picture, TREE).startswith("BlazePose finds nobody")
+
+
+def test_profile_is_the_one_that_made_the_run(finished):
+    with pytest.raises(BadInput, match="profile 'tiny' is unknown"):  # its file lies elsewhere: only a path finds it
+        study_of("last", "", {})
+    assert study_of("last", str(finished[1]), {}).profile.name == "tiny"
+    with pytest.raises(BadInput, match="run 'nobodys' not found"):
+        study_of("nobodys", "", {})
 
 
 def test_explorer_answers_as_the_stored_run_did(finished):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import signal
@@ -10,19 +11,21 @@ import subprocess
 import sys
 import time
 from io import StringIO
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, draw, write_photos
+import yaml
+from conftest import ROOT, draw
 
 from yogalib.__main__ import _parser, main
 from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import NAMES
-from yogalib.facts.taxonomy import class_of
-from yogalib.models.encoders import MINI_WEIGHTS
-from yogalib.profile import read_profile
+from yogalib.dataset.subsets import POSES as SIX
+from yogalib.facts.taxonomy import class_of, load_taxonomy
+from yogalib.profile import FOLDER, Written, read_profile
 from yogalib.synthetic.poses import read_poses, written_entries
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,6 +51,8 @@ RUN_BY = {
     r"\S*python -m yogalib weights blazepose\b": "models/test_blazepose.py::test_weights_are_unpacked_from_the_wheel_and_nothing_is_installed",
     r"\S*python -m yogalib download\b": "dataset/test_download.py::test_every_kind_of_bad_answer_has_its_status",
     r"\S*python -m yogalib weights\b": "test_readme.py::test_weights_are_asked_for_by_the_names_that_the_readme_gives",
+    r"\.venv/bin/python mine\.py": "test_readme.py::test_snippets_of_the_readme_run_as_printed",
+    r"cp \S+ my-clip.safetensors": "test_readme.py::test_snippets_of_the_readme_run_as_printed",
     r"\S*python -m yogalib synthesize\b": "test_readme.py::test_synthesize_draws_a_folder_that_the_index_takes_whole",
 }
 
@@ -164,41 +169,90 @@ def test_lab_opens_on_the_notebooks_with_this_environments_kernel(tmp_path):
         assert ask.get("api/kernelspecs").json()["default"] == "python3"
         kernel = ask.post("api/kernels", json={"name": "python3"}).json()
         assert kernel["name"] == "python3"
-        assert ask.get("lab").status_code == 200
+        assert "/lab/tree/00_try_it.ipynb" in ask.get("").headers["location"]
+        page = ask.get("lab")
+        assert page.status_code == 200
+        assert re.search(r'"disabledExtensions": \[[^]]*announcements"', page.text)  # no question about news pops up
     finally:
         os.killpg(lab.pid, signal.SIGTERM)
         lab.wait(timeout=60)
 
 
-def snippets() -> list[tuple[str, str, str]]:
-    """Return name, language and text of each fenced block after a line such as <!-- tested: extend-encoder -->."""
-    return re.findall(r"^<!-- tested: ([\w-]+) -->\n+```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def snippets() -> dict[str, list[tuple[str, str]]]:
+    """Return language and text of each fenced block after a line such as <!-- tested: extend-encoder -->, by that name, in order."""
+    found = re.findall(r"^<!-- tested: ([\w-]+) -->\n+```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return {name: [block[1:] for block in found if block[0] == name] for name, _, _ in found}
 
 
-@pytest.mark.parametrize(("name", "language", "text"), snippets(), ids=[each[0] for each in snippets()])
-def test_snippets_of_the_readme_run(name, language, text, folders, monkeypatch):
-    """Python runs beside my-clip.safetensors, on my-photos; yaml holds poses of one's own; csv is a data set's names.csv."""
+@pytest.fixture
+def after_reproduce(folders, monkeypatch):
+    """A checkout whose profile mini draws six poses alone, and a picture of one's own."""
+    values = yaml.safe_load((FOLDER / "mini.yaml").read_text())
+    six = load_taxonomy().set_index("sanskrit")["folder"][list(SIX)].tolist()
+    values["data"]["synthetic"] |= {"images": 96, "classes": six, "size": 64}
+    values["small_runs"]["repeats"] = 2
+    (folders / "profiles").mkdir()
+    (folders / "profiles" / "mini.yaml").write_text(yaml.safe_dump(values))
+    (folders / "yogalib").symlink_to(ROOT / "yogalib")
+    draw("line", np.random.default_rng(0)).save(folders / "picture.jpg")
+    monkeypatch.setattr("yogalib.profile.FOLDER", folders / "profiles")
+    monkeypatch.setattr("yogalib.runs.asks.Written", lambda: Written(bodies=2, epochs=1))
     monkeypatch.chdir(folders)
-    if language == "python":
-        shutil.copy(MINI_WEIGHTS / "CLIP-mini-RN.safetensors", "my-clip.safetensors")
-        monkeypatch.setenv("DATA", str(write_photos(folders / "my-photos", per_class=8)))
-        found = {}
-        exec(compile(text, f"README.md, {name}", "exec"), found)  # noqa: S102 - our own README
-        if "overrides" in found:
-            read_profile("mini", found["overrides"])
-    elif language == "csv":
-        rows = pd.read_csv(StringIO(text))
-        for row in rows.itertuples():
-            (folders / "own" / row.folder).mkdir(parents=True)
-            draw("line", np.random.default_rng(0)).save(folders / "own" / row.folder / "1.png")
-        (folders / "own" / NAMES).write_text(text)
-        index = build_index(folders / "own", 64)
-        assert (index["status"] == "kept").all()
-        assert set(index["class"]) == {class_of(pose) for pose in rows["pose"]}
-    elif language == "yaml":
-        (folders / "my_poses.yaml").write_text(text)
-        entries = written_entries(folders / "my_poses.yaml")
-        assert list(entries)[82:] == [82]
-        assert len(read_poses(dict([entries[82]]))[entries[82][0]].names) == 2
-    else:
-        pytest.fail(f"snippet {name}: no way to run {language}")
+    return folders
+
+
+@pytest.mark.parametrize("name", snippets())
+def test_snippets_of_the_readme_run_as_printed(name, after_reproduce, capsys):
+    """One after the other, as they are typed after a make reproduce, in a small world; each table has its n and its interval."""
+    for language, text in snippets()[name]:
+        {"python": run_script, "sh": run_commands, "csv": take_names, "yaml": learn_poses}[language](
+            text, after_reproduce
+        )
+        said = capsys.readouterr().out
+        if language == "python" and "print" in text:
+            heading, *rows = said.splitlines()
+            assert "n" in heading.split()
+            assert "95 % interval" in heading
+            assert len(rows) >= 3
+            assert all(re.search(r"[\d.]+ to [\d.]+ .*\b\d+\b", row) for row in rows), said
+        if language == "sh" and "predict" in text:
+            assert "(last, last-mini-changed): my-clip.safetensors fine-tuned, 6 poses, profile mini-changed" in said
+            assert "it has seen no photograph" in said
+            assert "picture.jpg" in said
+        if language == "yaml":
+            assert re.search(r"83 poses learnt, [\d.]+% \(95 %: [\d.]+% to [\d.]+%\) of 1660 other drawn bodies", said)
+
+
+def run_script(text: str, folder: Path) -> None:
+    (folder / "script.py").write_text(text)
+    found = runpy.run_path(str(folder / "script.py"))
+    if "overrides" in found:
+        read_profile("mini", found["overrides"])
+
+
+def run_commands(text: str, folder: Path) -> None:
+    for line in commands(f"```sh\n{text}```\n"):
+        words = shlex.split(line)
+        if "yogalib" in words:
+            assert main(words[words.index("yogalib") + 1 :]) == 0
+        else:
+            subprocess.run(words, cwd=folder, check=True)
+
+
+def take_names(text: str, folder: Path) -> None:
+    rows = pd.read_csv(StringIO(text))
+    for row in rows.itertuples():
+        (folder / "own" / row.folder).mkdir(parents=True)
+        draw("line", np.random.default_rng(0)).save(folder / "own" / row.folder / "1.png")
+    (folder / "own" / NAMES).write_text(text)
+    index = build_index(folder / "own", 64)
+    assert (index["status"] == "kept").all()
+    assert set(index["class"]) == {class_of(pose) for pose in rows["pose"]}
+
+
+def learn_poses(text: str, folder: Path) -> None:
+    (folder / "my_poses.yaml").write_text(text)
+    assert main(["written", "--poses", "my_poses.yaml"]) == 0
+    entries = written_entries(folder / "my_poses.yaml")
+    assert list(entries)[82:] == [82]
+    assert len(read_poses(dict([entries[82]]))[entries[82][0]].names) == 2

@@ -106,6 +106,7 @@ def test_reproduce_leaves_all_that_the_contract_lists(reproduced):
         "predictions.parquet",
         "model.safetensors",
         "cost.json",
+        "origin.json",
     }
     assert "1 not_an_image" in done.stdout
 
@@ -305,10 +306,13 @@ def test_dead_kernel_is_a_failure_whatever_the_saved_notebook_says(tmp_path, mon
 
 
 def test_predict_and_evaluate_use_the_finished_run(reproduced, tell):
-    home, _, _ = reproduced
+    home, words, _ = reproduced
     told = tell("predict", str(home / "photos" / TREE / "0.jpg"), "--run", "last", "--top", "2", home=home)
     assert told.returncode == 0
-    assert len(told.stdout.splitlines()) == 3
+    card, answer = told.stdout.split("\n\n")
+    assert f"(last, last-{words[1].removeprefix('PROFILE=').rpartition('/')[2].removesuffix('.yaml')})" in card
+    assert f"learnt from {json.loads((home / 'runs/last/origin.json').read_text())['pictures']} photographs" in card
+    assert len(answer.splitlines()) == 3
     told = tell("predict", str(home / "photos"), "--run", "last", "--json", home=home)
     assert told.returncode == 2  # one file is a web page
     assert "page.jpg: not readable as a picture" in told.stderr
@@ -318,7 +322,9 @@ def test_predict_and_evaluate_use_the_finished_run(reproduced, tell):
     told = tell("evaluate", str(home / "photos"), "--run", "last", "--json", home=home)
     assert told.returncode == 0
     result = json.loads(told.stdout)
-    assert list(result) == ["n", "top1", "top5", "low", "high", "per_class"]
+    assert set(result) == {"n", "top1", "top5", "low", "high", "sure", "per_class", "run"}
+    assert result["run"]["photographs"] is True
+    assert result["sure"]["n"] == sum(answer["sure"] for answer in answers)
     assert result["n"] == 45
     assert set(result["per_class"]) == set(POSES)
     assert result["low"] <= result["top1"] <= result["high"]
@@ -415,7 +421,12 @@ def test_doctor_says_for_each_profile_what_is_missing(tmp_path, tell, monkeypatc
     assert "ready: make reproduce PROFILE=smoke" in lines["smoke"]
     write_photos(tmp_path / "photos")
     told = tell("doctor", home=tmp_path, DATA=str(tmp_path / "photos"))
-    assert "ready: make reproduce PROFILE=photos" in told.stdout
+    assert "ready: make reproduce PROFILE=photos DATA=... (36 images)\n" in told.stdout
+    shutil.copytree(tmp_path / "photos" / TREE, tmp_path / "photos" / "half_moom")
+    told = tell("doctor", home=tmp_path, DATA=str(tmp_path / "photos"))
+    assert re.search(
+        r"\(36 images\); 12 images lie in folders .* 12 in 'half_moom' \(nearest: Half Moon.*names.csv", told.stdout
+    )
 
 
 def test_make_alone_prints_the_targets(tmp_path):

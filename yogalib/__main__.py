@@ -107,16 +107,19 @@ def _predict(arguments) -> int:
         from yogalib.runs.store import find_run
 
         run = find_run(arguments.run, Paths.of("").runs)
+        from yogalib.results.card import Card
         from yogalib.tools.predict import predict
 
-        answers, bad = predict(run, files, arguments.top)
+        card, (answers, bad) = Card(run), predict(run, files, arguments.top)
+    print(*card.lines, "", sep="\n", file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print(json.dumps(answers, indent=2, ensure_ascii=False))
     else:
         for answer in answers:
-            print(answer["path"])
+            print(f"{answer['path']}{'' if answer['sure'] else ': unsure'}")
+            perhaps = "" if answer["sure"] else "perhaps "
             for pose in answer["poses"]:
-                print(f"  {100 * pose['probability']:5.1f} %  {pose['sanskrit']} ({pose['english']})")
+                print(f"  {100 * pose['probability']:5.1f} %  {perhaps}{pose['sanskrit']} ({pose['english']})")
     for line in bad:
         print(f"yogalib: {line}", file=sys.stderr)
     return 2 if bad else 0
@@ -132,18 +135,22 @@ def _evaluate(arguments) -> None:
         from yogalib.runs.store import find_run
 
         run = find_run(arguments.run, Paths.of("").runs)
+        from yogalib.results.card import Card
         from yogalib.tools.predict import evaluate
 
         result, notes = evaluate(run, arguments.folder)
+    print(*Card(run).lines, "", sep="\n", file=sys.stderr if arguments.json else sys.stdout)
     for note in notes:
         print(f"yogalib: {note}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
-    print(
-        f"top-1 {result['top1']:.1%} (95 % interval {result['low']:.1%} to {result['high']:.1%}), top-5 {result['top5']:.1%}"
-    )
+    sure, interval = result["sure"], "(95 % interval {low:.1%} to {high:.1%})"
+    print(f"top-1 {result['top1']:.1%} {interval.format(**result)}, top-5 {result['top5']:.1%}")
     print(f"n = {result['n']}")
+    print(f"sure of {sure['n']} of them", end="\n" if not sure["n"] else "")
+    if sure["n"]:
+        print(f": top-1 {sure['top1']:.1%} {interval.format(**sure)}")
     for name, row in sorted(result["per_class"].items(), key=lambda item: item[1]["top1"]):
         print(f"  {row['top1']:6.1%} of {row['n']:4}  {name}")
 
@@ -156,12 +163,14 @@ def _written(arguments) -> None:
     paths = Paths.of("")
     ask = written(paths, arguments.poses)  # before seconds are spent on torch
     from yogalib.profile import Machine
+    from yogalib.results.metrics import wilson
     from yogalib.runs.progress import Progress
     from yogalib.runs.store import Workshop
 
     workshop = Workshop(paths, Machine(device="cpu", threads=1), "fp32", Progress([ask.work]))
     run = workshop.run(ask)
-    judged = f"{run.hits.mean():.1%} of {len(run.hits)} other drawn bodies named right"
+    low, high = wilson(run.hits.sum(), len(run.hits))
+    judged = f"{run.hits.mean():.1%} (95 %: {low:.1%} to {high:.1%}) of {len(run.hits)} other drawn bodies named right"
     print(f"{run.folder}: {len(run.classes)} poses learnt, {judged}; now: predict PICTURE --run written")
 
 
@@ -268,6 +277,7 @@ def _weights(arguments) -> None:
 
 def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
+    from yogalib.dataset.index import unknown_folders
     from yogalib.dataset.yopo import describe_folders
     from yogalib.pages.inputs import write_inputs
     from yogalib.tools.doctor import check
@@ -281,6 +291,8 @@ def _prepare(arguments) -> None:
     where = f" ({study.dropped_list})"
     print(f"{study.folder}: {counts['kept']} images of {study.subset('all')['class'].nunique()} classes", end="")
     print(dropped + where if len(counts) > 1 else "")
+    if lost := unknown_folders(study.index):
+        print(lost)
     other = study.validation_set()
     if other is not None and other.images is not None:
         print(f"{other.folder}: {describe_folders(other.index)}")

@@ -77,7 +77,7 @@ class Study:
         given = from_environment("DATA", self.profile.data.folder)
         if given is None:
             raise BadInput(
-                f"profile '{self.profile.name}' needs a folder of images: add DATA=<folder> to the make line"
+                f"profile '{self.profile.name}' needs a folder of images: add DATA=<folder> to the make line, or before the command"
             )
         return given
 

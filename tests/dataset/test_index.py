@@ -11,7 +11,7 @@ from conftest import POSES, draw, write_photos
 from PIL import Image
 
 from yogalib.dataset.images import open_image
-from yogalib.dataset.index import build_index, data_hash, refresh_index
+from yogalib.dataset.index import build_index, data_hash, refresh_index, unknown_folders
 from yogalib.dataset.lists import SPLIT_FILES, read_link_lists, read_split_lists
 from yogalib.dataset.pixels import decoded_file, to_pixels
 from yogalib.errors import BadInput
@@ -74,6 +74,22 @@ def test_each_kind_of_bad_file_gets_its_status(photos):
     assert found[f"{TREE}/damaged.png"] in ("damaged", "truncated")
     assert len(index) == 36 + 10
     assert (index.loc[index["status"] != "kept", "detail"] != "").all()
+
+
+def test_folder_that_names_no_pose_gets_the_nearest_names_and_the_file_that_translates(photos):
+    (photos / TREE).rename(photos / "half_moom")
+    shutil.copytree(photos / BOUND_ANGLE, photos / "xyzzy")
+    (photos / "xyzzy" / "0.jpg").unlink()
+    index = build_index(photos, minimum_side=64)
+    (detail,) = index.loc[index["path"].str.startswith("half_moom"), "detail"].unique()
+    assert detail.startswith("no class is named 'half_moom' (nearest: Half Moon")
+    assert detail.endswith("names.csv beside the folders can say which pose it is")
+    assert unknown_folders(index).startswith(
+        "23 images lie in folders that name none of the 82 poses: 12 in 'half_moom' (nearest: Half Moon"
+    )
+    assert "11 in 'xyzzy'; a file names.csv beside the folders" in unknown_folders(index)
+    assert unknown_folders(index, most=1).count(" and 1 more;") == 1
+    assert unknown_folders(index[index["status"] == "kept"]) == ""
 
 
 def test_second_index_reads_only_what_changed(photos, tmp_path, monkeypatch):

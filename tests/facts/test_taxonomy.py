@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yogalib.dataset.subsets import POSES
-from yogalib.facts.taxonomy import OTHER_NAMES, class_of, load_taxonomy, parents, superclass_names
+from yogalib.facts.taxonomy import (
+    OTHER_NAMES,
+    class_of,
+    load_taxonomy,
+    nearest_names,
+    parents,
+    superclass_names,
+    unknown_pose,
+)
 
 TAXONOMY = load_taxonomy()
 FOLDERS = TAXONOMY["folder"].tolist()
@@ -119,6 +127,13 @@ def test_other_names_mean_the_pose_they_stand_for():
         ("ＢＡＬＡＳＡＮＡ", "Balasana"),
         ("TreePose", "Vrksasana"),
         ("Bharadvaja’s Twist", "Bharadvajasana I"),
+        ("Triangle Pose", "Utthita Trikonasana"),
+        ("Warrior Two", "Virabhadrasana II"),
+        ("warrior_one_pose", "Virabhadrasana I"),
+        ("Wheel Pose", "Urdhva Dhanurasana"),
+        ("Dancer's Pose", "Natarajasana"),
+        ("Standing Forward Fold", "Uttanasana"),
+        ("butterfly", "Baddha Konasana"),
     ],
 )
 def test_names_that_people_use(name, sanskrit):
@@ -134,6 +149,30 @@ POSES_NOT_AMONG_THE_82 = ["Tadasana", "Ardha Bhekasana", "Supta Matsyendrasana",
 @pytest.mark.parametrize("name", [*NOTHING, *OF_ANOTHER_SCRIPT, *TWO_POSES, *POSES_NOT_AMONG_THE_82])
 def test_nothing_is_guessed(name):
     assert class_of(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("triangel", "Triangle"),
+        ("half_moom_pose", "Half Moon"),
+        ("Revolved Triangle", "Extended Revolved Triangle"),
+        ("Wheel", "Wheel Pose"),
+    ],
+)
+def test_name_that_means_nothing_gets_the_nearest_ones(name, near):
+    assert class_of(name) is None
+    assert nearest_names(name)[0] == near
+    assert unknown_pose(name).startswith(f" (nearest: {near}")
+
+
+def test_nearest_names_are_known_names_of_different_poses_or_none():
+    assert nearest_names("वृक्षासन") == nearest_names("xyzzy") == []
+    assert unknown_pose("xyzzy") == ""
+    for name in ("warrior", "Tadasana", "upward dog"):
+        numbers = [class_of(near) for near in nearest_names(name)]
+        assert None not in numbers
+        assert len(numbers) == len(set(numbers)) > 1
 
 
 def test_caller_can_not_spoil_the_taxonomy():

@@ -42,7 +42,7 @@ def test_yolo_answers_for_the_test_part_and_touches_nobodys_pictures(photos, fol
     assert asks.yolo(again, 0).name == asks.yolo(study, 0).name, "the number of repeats decides no single run"
     asked = asks.yolo(study, 0, kept=True)
     kept = study.runs(asked)
-    assert {path.name for path in kept.folder.iterdir()} == files | {KEPT}
+    assert {path.name for path in kept.folder.iterdir()} == files | {KEPT, "origin.json"}
     pd.testing.assert_frame_equal(kept.predictions, run.predictions)  # one seed, one result
     # the kept weights give the same answers again, and explain themselves
     judged = study.runs(asks.kept(asked, study.source, test))

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
+from PIL import Image
 
 from yogalib.dataset.index import build_index
 from yogalib.dataset.lists import read_split_lists
@@ -19,7 +21,7 @@ from yogalib.synthetic.look import STYLES, sample_look
 from yogalib.synthetic.poses import load_poses, random_angles, sample_angles
 from yogalib.synthetic.render import LABEL
 from yogalib.synthetic.scene import draw, draw_picture
-from yogalib.synthetic.sheets import contact_sheet, sheets_of, variation_sheet
+from yogalib.synthetic.sheets import banner, contact_sheet, sheets_of, variation_sheet
 from yogalib.synthetic.skeleton import JOINT
 from yogalib.synthetic.world import FEWEST, PLANTED, class_sizes, write_world
 
@@ -191,3 +193,14 @@ def test_contact_sheets_hold_every_pose():
     poses = list(load_poses().values())[:2]
     assert variation_sheet(poses, np.random.default_rng(0), each=10, size=40).shape[1] == 400
     assert not list(sheets_of(None)), "a sheet of drawn poses in a report on photographs"
+
+
+def test_readmes_first_picture_is_as_yogalib_draws_it_now():
+    """Stale after a change of the drawings: python -m yogalib.synthetic.sheets reports/poses.webp."""
+    file = ROOT / "reports" / "poses.webp"
+    assert file.stat().st_size < 60_000
+    with Image.open(file) as picture:
+        kept = np.asarray(picture.convert("RGB")).astype(int)
+    drawn = banner()
+    assert kept.shape == drawn.shape
+    assert abs(kept - drawn).mean() < 3  # WebP's loss

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from tqdm import tqdm
 from yogalib.dataset.images import inspect_image
 from yogalib.dataset.lists import (
     LINK_FOLDER,
+    NAMES,
     REMOVED,
     SPLIT_FILES,
     has_split_lists,
@@ -20,7 +22,7 @@ from yogalib.dataset.lists import (
 )
 from yogalib.dataset.pixels import Ahead
 from yogalib.errors import BadInput
-from yogalib.facts.taxonomy import class_of
+from yogalib.facts.taxonomy import class_of, unknown_pose
 from yogalib.paths import write_whole
 
 ABOUT = (".md", ".txt", ".csv")  # beside the class folders: lists, and words on the data
@@ -73,12 +75,36 @@ def build_index(
         )
     side = index[["width", "height"]].min(axis=1)
     size = index["width"].astype(str) + " x " + index["height"].astype(str)
-    parent = index["path"].map(lambda path: Path(path).parent.name or "(the data folder itself)")
+    parent = _folders_of(index)
     _drop(index, index["sha256"].isin(read_removed(folder)), "removed", f"listed in {REMOVED}")
     _drop(index, side < minimum_side, "too_small", size + f", minimum side {minimum_side}")
-    _drop(index, index["class"] < 0, "unknown_class", "no class is named '" + parent + "'")
+    _drop(index, index["class"] < 0, "unknown_class", parent.map(_unknown))
     _drop(index, index.duplicated("path"), "duplicate_path", "listed more than once")
     return index
+
+
+def _folders_of(index: pd.DataFrame) -> pd.Series:
+    """Return the name of the folder that each file lies in."""
+    return index["path"].map(lambda path: Path(path).parent.name or "(the data folder itself)")
+
+
+@lru_cache(4096)
+def _unknown(folder: str) -> str:
+    """Return why a folder's images have no class, and what mends it."""
+    return f"no class is named '{folder}'{unknown_pose(folder)}; {NAMES} beside the folders can say which pose it is"
+
+
+def unknown_folders(index: pd.DataFrame, most: int = 3) -> str:
+    """Return a sentence on the folders that name no pose, the largest first, and what mends it; empty where there are none."""
+    lost = _folders_of(index)[index["status"] == "unknown_class"].value_counts()
+    if lost.empty:
+        return ""
+    named = [f"{count} in '{folder}'{unknown_pose(folder)}" for folder, count in lost.head(most).items()]
+    more = f" and {len(lost) - most} more" if len(lost) > most else ""
+    return (
+        f"{lost.sum()} images lie in folders that name none of the 82 poses: {', '.join(named)}{more}; "
+        f"a file {NAMES} beside the folders (columns folder, pose) can say which poses they are"
+    )
 
 
 def _drop(index: pd.DataFrame, where: pd.Series, status: str, detail: pd.Series | str) -> None:

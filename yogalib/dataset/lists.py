@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from yogalib.errors import BadInput
-from yogalib.facts.taxonomy import class_of, load_taxonomy
+from yogalib.facts.taxonomy import class_of, load_taxonomy, unknown_pose
 
 SPLIT_FILES = {"train": "yoga_train.txt", "test": "yoga_test.txt"}
 # Subset II's hand-picked list was never published; a file of this name holds the sha256 of each image of a list of one's own
@@ -65,7 +65,9 @@ def read_names(folder: Path) -> dict[str, int]:
     found = {row.folder: class_of(row.pose) for row in names.itertuples()}
     unknown = [pose for folder, pose in names.itertuples(index=False) if found[folder] is None]
     if unknown:
-        raise BadInput(f"{file}: '{unknown[0]}' is none of the 82 poses: yogalib/facts/taxonomy.csv has their names")
+        raise BadInput(
+            f"{file}: '{unknown[0]}' is none of the 82 poses{unknown_pose(unknown[0])}: yogalib/facts/taxonomy.csv has their names"
+        )
     return found
 
 

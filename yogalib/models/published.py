@@ -6,6 +6,7 @@ import sys
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -147,6 +148,13 @@ def bring_blazepose(weights: Path, source: Path | None = None) -> Path:
             _check(place / name, sha256)
             write_whole(folder / name, lambda path, name=name: shutil.copyfile(place / name, path))
     return folder
+
+
+def blazepose_is_here(weights: Path) -> bool:
+    """Return whether BlazePose can be asked without fetching anything: its two files are in `weights`, and what runs them is installed."""
+    return find_spec("ai_edge_litert") is not None and all(
+        (weights / "blazepose" / name).is_file() for name in BLAZEPOSE
+    )
 
 
 def _fetch_wheel(passing: Path) -> Path:

@@ -63,10 +63,15 @@ def simulate(
     drawn = [sample_angles(pose, rng, each, spoil.jitter) for pose in poses.values()]
     names = ("angles", "reach", "support", "view")
     postures = Postures(*(np.concatenate([getattr(part, name) for part in drawn]) for name in names))
+    return *found_on(postures, rng, spoil), np.repeat(np.arange(len(poses)), each)
+
+
+def found_on(postures: Postures, rng: np.random.Generator, spoil: Spoil) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the skeletons that BlazePose would find on bodies in N postures: picture (N, 20, 2) and world (N, 20, 3)."""
     postures = with_angles(postures, _stiffen(postures.angles, rng, spoil))
     joints = landmarks_on(pose_bodies(postures, sample_proportions(rng, len(postures))))
     picture, world = see(joints, *_cameras(rng, postures.view, joints[..., 1].max(axis=1) < FLAT, spoil))
-    return *_spoil(rng, picture, world, spoil), np.repeat(np.arange(len(poses)), each)
+    return _spoil(rng, picture, world, spoil)
 
 
 def _stiffen(angles: np.ndarray, rng: np.random.Generator, spoil: Spoil) -> np.ndarray:

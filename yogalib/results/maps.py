@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from yogalib.dataset.pixels import Source
 from yogalib.models.cam import activation_maps, activation_maps_by_channels, mass_inside, road
@@ -13,7 +12,6 @@ from yogalib.models.kept import tuned_encoder
 from yogalib.models.published import weights_of
 from yogalib.models.yolo import KEPT, ask_yolo
 from yogalib.profile import Yolo
-from yogalib.results.galleries import map_rows
 from yogalib.runs.store import Run
 from yogalib.synthetic.likeness import draw_with_parts, telling
 
@@ -36,13 +34,6 @@ def encoder_maps(
     """Return each encoder's maps for the right prompt, (N, R, R). pixels : (N, R, R, 3). numbers : official class numbers, (N,)."""
     prompts, right = run.config["prompts"], np.searchsorted(run.classes, numbers)
     return {name: activation_maps(encoder, pixels, prompts, right, channels) for name, encoder in encoders.items()}
-
-
-def map_figure(pixels: np.ndarray, heat: np.ndarray) -> Figure:
-    """Draw one image, uint8 (R, R, 3), above its map, (R, R), large enough to be looked at."""
-    figure = map_rows(pixels[None], {"map": heat[None]}, [""])
-    figure.set_size_inches(2.6, 5)
-    return figure
 
 
 def scores_on_drawn(encoders: dict[str, Encoder], run: Run, each: int = 2) -> dict[tuple[str, str], dict]:

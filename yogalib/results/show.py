@@ -100,6 +100,11 @@ def heading_of(table: pd.DataFrame, column: str) -> str:
     return _column(column, "measure" not in table and pd.api.types.is_numeric_dtype(table[column]))[0]
 
 
+def text_of(table: pd.DataFrame) -> str:
+    """Return a table in words, as a page shows it, for a terminal."""
+    return printed(table).to_string(index=False)
+
+
 def _column(name: str, shares: bool) -> tuple[str, object]:
     """Return how a column is headed and how its numbers are written."""
     heading = HEADINGS.get(name, name.replace("_", " "))

@@ -23,6 +23,7 @@ from yogalib.paths import Paths, partial_folder, write_whole
 from yogalib.profile import Machine
 from yogalib.runs.progress import Progress
 
+ORIGIN = "origin.json"
 CODE = 5  # part of every run's hash: raise it when training or evaluation changes what a run would hold
 
 
@@ -41,6 +42,12 @@ class Run:
     def cost(self) -> dict:
         """Seconds, machine and versions: what the run took, and where."""
         return json.loads((self.folder / "cost.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def origin(self) -> dict:
+        """What a kept run learnt from: `pictures`, how many, and whether they are `drawn`; empty where nobody noted it."""
+        file = self.folder / ORIGIN
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -187,11 +194,21 @@ class Workshop:
         def make(folder: Path) -> None:
             answer = import_module(f"yogalib.models.{ask.kind}").answer
             save_predictions(folder, ask.test, np.array(ask.classes), *answer(ask, self, folder))
+            if ask.kept:
+                (folder / ORIGIN).write_text(json.dumps(_origin(ask)), encoding="utf-8")
 
         run = stored_run(self.paths.runs, self.configuration(ask), make, ask.label, self.progress)
         for name in ask.names:
             mark(run, name)
         return run
+
+
+def _origin(ask) -> dict:
+    """Return what a run learns from, for who asks it about other pictures (Run.origin)."""
+    from yogalib.synthetic.world import BODIES  # OpenCV
+
+    drawn = ask.kind == "written" or (ask.source.folder / BODIES).is_file()
+    return {"pictures": 0 if ask.train is None else len(ask.train), "drawn": drawn}
 
 
 def mark(run: Run, name: str) -> None:
@@ -204,6 +221,20 @@ def mark(run: Run, name: str) -> None:
             path.symlink_to(run.folder.name)
 
     write_whole(run.folder.parent / name, link)
+
+
+def names_of(run: Run) -> list[str]:
+    """Return what runs/ calls a run, sorted: each name that `mark` gave it and no other run has taken since."""
+    return sorted(path.name for path in run.folder.parent.iterdir() if _marked(path) == run.folder.name)
+
+
+def _marked(path: Path) -> str | None:
+    """Return the folder's name that a name in runs/ stands for; None for anything else."""
+    if path.is_symlink():
+        return path.readlink().name
+    if sys.platform == "win32" and path.is_file() and not path.suffix:
+        return path.read_text(encoding="utf-8").strip()
+    return None
 
 
 def find_run(name: str, runs: Path) -> Run:

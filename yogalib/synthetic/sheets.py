@@ -1,5 +1,6 @@
 """Contact sheets: all poses drawn alike, and one pose drawn in many ways."""
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +16,12 @@ _LETTERS, _LINE = 14, 16  # pixels: of the names under a picture, and from line 
 _PLAIN = np.array([0])  # a pose's plain variant
 # told apart by small things, or seen from many sides
 VARIED = ("Tree_Pose_or_Vrksasana_", "Warrior_I_Pose_or_Virabhadrasana_I_", "Boat_Pose_or_Paripurna_Navasana_", "Bridge_Pose_or_Setu_Bandha_Sarvangasana_", "Crane_(Crow)_Pose_or_Bakasana_")  # fmt: skip
+
+# that most people have seen
+WELL_KNOWN = (
+    "Vrksasana", "Virabhadrasana II", "Bakasana", "Natarajasana", "Baddha Konasana", "Paripurna Navasana", "Adho Mukha Svanasana",
+    "Salamba Sirsasana",
+)  # fmt: skip
 
 
 def portrait(pose: Pose, size: int) -> np.ndarray:
@@ -45,6 +52,13 @@ def variation_sheet(
         pictures += list(draw(sample_angles(pose, rng, each), rng, size))
         names += [sanskrit[pose.folder] if place == 0 else "" for place in range(each)]
     return _grid(pictures, names, columns)
+
+
+def banner(size: int = 180) -> np.ndarray:
+    """Return a few well-known poses in one row, plain variant, same look, under their names: README's first picture."""
+    poses, taxonomy = load_poses(), load_taxonomy().set_index("sanskrit")
+    pictures = [portrait(poses[folder], size) for folder in taxonomy.loc[list(WELL_KNOWN), "folder"]]
+    return _grid(pictures, list(WELL_KNOWN), len(pictures))
 
 
 def _grid(pictures: list[np.ndarray], names: list[str], columns: int) -> np.ndarray:
@@ -92,3 +106,7 @@ def sheets_of(synthetic: Synthetic | None) -> Iterator[tuple[str, np.ndarray, st
         [load_poses()[folder] for folder in VARIED], np.random.default_rng(synthetic.seed), size=70, columns=20
     )
     yield "figure_variations", varied, f"Twenty random pictures of each of {len(VARIED)} poses, as they come."
+
+
+if __name__ == "__main__":
+    Image.fromarray(banner()).save(sys.argv[1], quality=80, method=6)

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 
+from yogalib.dataset.index import unknown_folders
 from yogalib.errors import BadInput
 from yogalib.models.encoders import OPENAI, weights_file
 from yogalib.models.meter import gpu_name
@@ -81,7 +82,10 @@ def _data_for(profile: str) -> str:
     synthetic = read_profile(profile).data.synthetic
     if synthetic is None:
         study = check(profile)
-        return (" DATA=..." if "DATA" in os.environ else "") + f" ({len(study.subset('all'))} images)"
+        lost = unknown_folders(study.index)
+        return (
+            " DATA=..." if "DATA" in os.environ else ""
+        ) + f" ({len(study.subset('all'))} images){'; ' * bool(lost)}{lost}"
     check_weights(Study.open(profile))  # nothing else can be missing; drawing the pictures is not a doctor's task
     return f" ({synthetic.images} images, drawn by itself)"
 

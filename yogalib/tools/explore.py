@@ -17,10 +17,15 @@ from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names, class_prompts
 from yogalib.models.encoders import Encoder
 from yogalib.models.kept import tuned_encoder
+from yogalib.models.published import blazepose_is_here
+from yogalib.models.skeleton import joints_of
 from yogalib.models.zero_shot import classify, encode_images
+from yogalib.paths import Paths
+from yogalib.results.card import Card
 from yogalib.results.style import packed
 from yogalib.runs.store import Run, find_run
 from yogalib.study import Study
+from yogalib.synthetic.poses import read_poses, written_entries
 
 CHANNELS = 300  # that gScoreCAM asks, as the paper has it
 
@@ -66,18 +71,21 @@ class Explorer:
         first = self.test.groupby("class").head(1)
         files = [self.study.folder / path for path in first["path"]]
         return sorted(
-            (f"{name}: {file.name}", file) for name, file in zip(class_names(first["class"]), files, strict=True)
+            (f"{both_names(number)}: {file.name}", file) for number, file in zip(first["class"], files, strict=True)
         )
 
-    def read(self, picture: Path | bytes) -> np.ndarray:
-        """Return a picture, a file or its content, as the encoder sees it: uint8 (R, R, 3). Raises BadInput when it is none."""
+    def opened(self, picture: Path | bytes) -> np.ndarray:
+        """Return a picture, a file or its content, uint8 (height, width, 3). Raises BadInput when it is none."""
         try:
-            image = decode(picture if isinstance(picture, bytes) else picture.read_bytes())
+            return decode(content_of(picture))
         except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on bad bytes
             raise BadInput(
                 f"not readable as a picture ({type(error).__name__}): choose a file of the kind {', '.join(FORMATS)}"
             ) from None
-        return to_pixels(image, self.encoder.resolution, self.run.config["fit"])
+
+    def read(self, picture: Path | bytes, resolution: int | None = None) -> np.ndarray:
+        """Return a picture as the encoder sees it, uint8 (R, R, 3), or in another resolution. Raises BadInput when it is none."""
+        return to_pixels(self.opened(picture), resolution or self.encoder.resolution, self.run.config["fit"])
 
     def probabilities(self, pixels: np.ndarray, prompts: list | None = None) -> np.ndarray:
         """Return the probability of each of the run's classes, (C,), for its own prompts or others, one per class."""
@@ -85,12 +93,33 @@ class Explorer:
         return classify(self.encoder, pixels[None], prompts, self.device)[0][0]
 
     def best(self, pixels: np.ndarray, top: int = 5) -> pd.DataFrame:
-        """Return the most probable poses. Columns: pose (Sanskrit and English), probability."""
+        """Return the most probable poses. Columns: class, pose (Sanskrit and English), probability."""
         probabilities = self.probabilities(pixels)
         places = np.argsort(-probabilities, kind="stable")[:top]
-        names = zip(*(class_names(self.run.classes[places], kind) for kind in ("sanskrit", "english")), strict=True)
-        poses = [f"{sanskrit} ({english})" for sanskrit, english in names]
-        return pd.DataFrame({"pose": poses, "probability": probabilities[places]})
+        poses = [both_names(number) for number in self.run.classes[places]]
+        return pd.DataFrame({"class": self.run.classes[places], "pose": poses, "probability": probabilities[places]})
+
+    def differences(self, picture: Path | bytes, number: int) -> list[str]:
+        """Return in words what differs most between the body in a picture and the pose of that class number, as it is written.
+
+        Raises BadInput where BlazePose's files are not here, which finds the body's joints, and where it finds nobody.
+        """
+        from yogalib.models.blazepose import landmarks_of  # these two: seconds, and not for every picture
+        from yogalib.models.posture import compare
+
+        weights = self.study.paths.weights
+        if not blazepose_is_here(weights):
+            raise BadInput(
+                "what differs from the pose as it is written can be told when BlazePose is here: python -m yogalib weights blazepose"
+            )
+        found = landmarks_of(content_of(picture), weights, self.study.source.cache)
+        _, world = joints_of(found[None])
+        if np.isnan(world).any():
+            raise BadInput(
+                "BlazePose finds nobody in this picture, so it can't be held against the pose as it is written"
+            )
+        folder, entry = written_entries()[number]
+        return compare(world[0], read_poses({folder: entry})[folder]).words()
 
     def activation_map(self, pixels: np.ndarray) -> np.ndarray:
         """Return gScoreCAM's map for the most probable pose, (R, R), 0 to 1 (Fig. 6)."""
@@ -118,8 +147,31 @@ class Explorer:
         return table.loc[np.argsort(-np.maximum(*answers), kind="stable")[:top]]
 
 
-def live(draw: Callable[..., Figure], **controls):
-    """Return a widget that shows draw's figure, drawn anew whenever a control's value changes; a BadInput is shown in words.
+def both_names(number: int) -> str:
+    """Return a pose's Sanskrit and English name, by its official number."""
+    sanskrit, english = (class_names([number], kind)[0] for kind in ("sanskrit", "english"))
+    return f"{sanskrit} ({english})"
+
+
+def content_of(picture: Path | bytes) -> bytes:
+    """Return the bytes of a picture that is given by its file or by them."""
+    return picture if isinstance(picture, bytes) else picture.read_bytes()
+
+
+def study_of(run: str, profile: str, overrides: dict) -> Study:
+    """Return the study that made a run: that of the profile given, or, where none is, of the one that the run's names tell.
+
+    Raises BadInput where there is no such run, or its profile can't be told.
+    """
+    found = find_run(run, Paths.of("").runs)
+    name = profile or (Card(found).profile or "").removesuffix("-changed")
+    if not name:
+        raise BadInput(f"no name tells which profile made run '{run}': say it, such as profile = \"mini\"")
+    return Study.open(name, overrides)
+
+
+def live(draw: Callable[..., tuple[str, Figure]], **controls):
+    """Return a widget that shows draw's words (HTML) and figure, made anew whenever a control's value changes; a BadInput is shown in words.
 
     ipywidgets' own interactive_output would do, but nbclient answers its Output widget with messages of its own, and with many of
     them in a row a kernel sometimes waits for ever (nbclient 0.11, ipykernel 7): such a notebook can't run without a browser.
@@ -131,8 +183,8 @@ def live(draw: Callable[..., Figure], **controls):
 
     def refresh(change=None) -> None:
         try:
-            figure = draw(**{name: control.value for name, control in controls.items()})
-            image.value, image.layout.display, words.value = packed(figure, format="png").getvalue(), "", ""
+            said, figure = draw(**{name: control.value for name, control in controls.items()})
+            image.value, image.layout.display, words.value = packed(figure, format="png").getvalue(), "", said
             close(figure)
         except BadInput as error:
             image.layout.display, words.value = "none", f"<b>{escape(str(error))}</b>"

@@ -12,6 +12,7 @@ from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_among
 from yogalib.models.kept import at_work
 from yogalib.paths import Paths
+from yogalib.results.card import Card
 from yogalib.results.metrics import top_k, wilson
 from yogalib.runs.store import Run
 
@@ -47,25 +48,27 @@ def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path
 
 
 def predict(run: Run, files: list[Path], top: int) -> tuple[list[dict], list[str]]:
-    """Return for each picture its `top` most probable poses, and one line for each that is unreadable or shows nobody."""
+    """Return for each picture its `top` most probable poses, and one line for each that is unreadable or shows nobody.
+
+    An answer has the keys path, sure (whether the first is probable enough, yogalib.results.card) and poses.
+    """
     probabilities, good, bad = probabilities_of(run, files)
-    poses, answers = run.poses.to_dict("records"), []
-    for file, row in zip(good, probabilities, strict=True):
+    poses, answers, sure = run.poses.to_dict("records"), [], Card(run).sure(probabilities, good)
+    for file, row, known in zip(good, probabilities, sure.tolist(), strict=True):
         if np.isnan(row).any():
             bad.append(f"{file}: nobody was found in it")
             continue
         best = np.argsort(-row, kind="stable")[:top]
-        answers.append(
-            {"path": str(file), "poses": [poses[place] | {"probability": float(row[place])} for place in best]}
-        )
+        named = [poses[place] | {"probability": float(row[place])} for place in best]
+        answers.append({"path": str(file), "sure": known, "poses": named})
     return answers, bad
 
 
 def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     """Return the accuracy on a folder with one sub-folder per class, and what was left out and why.
 
-    The result has the keys n, top1, top5, low, high (Wilson interval of top1, 95 %) and per_class: official folder name
-    to n and top1. All accuracies are shares.
+    The result has the keys n, top1, top5, low, high (Wilson interval of top1, 95 %), sure (the same of the pictures whose answer is
+    sure), per_class (official folder name to n and top1) and run (Card.data). All accuracies are shares.
 
     A picture in which the run's model finds nobody counts as wrong.
 
@@ -84,22 +87,26 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     rows = index[index["status"] == "kept"]
     if rows.empty:
         raise BadInput(f"no picture in {folder} belongs to a pose that run {run.folder.name} knows; {notes[0]}")
-    probabilities, _, bad = probabilities_of(run, [folder / path for path in rows["path"]])
+    probabilities, good, bad = probabilities_of(run, [folder / path for path in rows["path"]])
     if bad:
         raise BadInput(f"the folder changed while it was read: {bad[0]}")
     labels = np.searchsorted(run.classes, rows["class"])
     found = ~np.isnan(probabilities).any(axis=1)
     if not found.all():
         notes.append(f"nobody was found on {(~found).sum()} of {len(found)} pictures: counted as wrong")
-    hit = top_k(probabilities, labels, 1)
-    low, high = wilson(hit.sum(), len(hit))
+    hit, card = top_k(probabilities, labels, 1), Card(run)
     folders = rows["class"].map(run.poses["folder"])
     by_class = pd.Series(hit, index=rows.index).groupby(folders).agg(["size", "mean"])
     return {
-        "n": len(hit),
-        "top1": float(hit.mean()),
+        **_share(hit),
         "top5": float(top_k(probabilities, labels, 5).mean()),
-        "low": low,
-        "high": high,
+        "sure": _share(hit[card.sure(probabilities, good)]),
         "per_class": {name: {"n": int(row["size"]), "top1": float(row["mean"])} for name, row in by_class.iterrows()},
+        "run": card.data,
     }, notes
+
+
+def _share(hit: np.ndarray) -> dict:
+    """Return how many pictures, the share named right and its Wilson interval; None for shares of nothing."""
+    low, high = wilson(hit.sum(), len(hit)) if len(hit) else (None, None)
+    return {"n": len(hit), "top1": float(hit.mean()) if len(hit) else None, "low": low, "high": high}
