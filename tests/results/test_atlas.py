@@ -100,7 +100,7 @@ def test_card_of_drawn_data_holds_up_to_three_images_whole(tmp_path):
         "paripurna-navasana": 3,
         "akarna-dhanurasana": 1,
     }
-    assert 'width="120" height="60" alt="taken for Paripurna Navasana"' in cards["vrksasana"]
+    assert 'width="120" height="60" alt="An image of Vrksasana, taken for Paripurna Navasana"' in cards["vrksasana"]
     assert "<code>" not in cards["vrksasana"]
 
 

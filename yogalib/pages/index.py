@@ -101,7 +101,7 @@ def show_cards(build: Path, profile: Profile) -> None:
         rows = "".join(map(_row, main))
         says = html.escape(made["conclusion"])
         show(
-            f'<section class="card" id="card-{made["notebook"]}"><h3>{title}</h3><p>{says}</p>{rows and f"<ul>{rows}</ul>"}</section>'
+            f'<section class="card"><h3 id="card-{made["notebook"]}">{title}</h3><p>{says}</p>{rows and f"<ul>{rows}</ul>"}</section>'
         )
 
 

@@ -64,7 +64,7 @@ def atlas_cards(table: pd.DataFrame, examples: pd.DataFrame, source: Source | No
     """Return the HTML of all cards. source : where the images lie that the cards are to hold; None for their paths instead."""
     told = load_taxonomy().set_index("class")
     cards = [
-        _card(row, told.loc[row.Index], _examples(examples[examples["class"] == row.Index], source))
+        _card(row, told.loc[row.Index], _examples(row.sanskrit, examples[examples["class"] == row.Index], source))
         for row in table.itertuples()
     ]
     return f'<div class="atlas">{"".join(cards)}</div>'
@@ -103,8 +103,8 @@ def _lines(row, group: str) -> Iterable[tuple[str, str]]:
         yield "taken for", f"{link}, {number(row.mistakes)} of {row.n:,}"
 
 
-def _examples(rows: pd.DataFrame, source: Source | None) -> str:
-    """Return the images of a card with what was said of them, or their paths."""
+def _examples(pose: str, rows: pd.DataFrame, source: Source | None) -> str:
+    """Return the images of a card of a pose with what was said of them, or their paths."""
     if source is None:
         lines = [f"<li><code>{html.escape(row.path)}</code> {html.escape(row.said)}</li>" for row in rows.itertuples()]
         return f'<ul class="paths">{"".join(lines)}</ul>'
@@ -112,7 +112,9 @@ def _examples(rows: pd.DataFrame, source: Source | None) -> str:
     for row in rows.itertuples():
         picture = open_image(source.folder / row.path)
         picture.thumbnail((SEEN, SEEN))
-        figures.append(f"<figure>{_image(picture, row.said)}<figcaption>{html.escape(row.said)}</figcaption></figure>")
+        figures.append(
+            f"<figure>{_image(picture, f'An image of {pose}, {row.said}')}<figcaption>{html.escape(row.said)}</figcaption></figure>"
+        )
     return f'<div class="examples">{"".join(figures)}</div>'
 
 
