@@ -240,13 +240,13 @@ def test_abstract_says_what_the_numbers_say(tmp_path):
 
 
 def test_card_has_the_conclusion_and_both_numbers(tmp_path, capsys):
-    handed(tmp_path, claims={"table_08.l3_top1": measured(47.5, 43.0, 52.0)}, conclusion="It learns & forgets.")
+    handed(tmp_path, claims={"table_08.l3_top1": measured(47.5, 43.0, 52.0)}, conclusion="It **learns** & forgets.")
     shown = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("yogalib.pages.index.show", shown.append)
         show_cards(tmp_path, MINI)
     (card,) = shown
-    assert "It learns &amp; forgets." in card and 'href="05_fine_tuning.html"' in card
+    assert "It <strong>learns</strong> &amp; forgets." in card and 'href="05_fine_tuning.html"' in card
     assert "paper 85.9 %, ours <b>47.5 %</b>, 43.0 to 52.0 (Wilson), n 402" in card
 
 

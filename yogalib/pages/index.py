@@ -92,6 +92,8 @@ def show_abstract(sentences: dict[str, str]) -> None:
 
 def show_cards(build: Path, profile: Profile) -> None:
     """Show a card for each notebook: its conclusion, and the paper's main numbers of it beside ours."""
+    from nbconvert.filters import markdown2html  # a second
+
     known, entries = load_paper()["claims"], claims(build, profile)
     for made in handed_over(build):
         if made["notebook"].startswith("08"):
@@ -99,10 +101,9 @@ def show_cards(build: Path, profile: Profile) -> None:
         main = [each for each in entries if each["notebook"] == made["notebook"] and known[each["id"]].get("headline")]
         title = f'<a href="{made["notebook"]}.html">{html.escape(notebook_title(made["notebook"]))}</a>'
         rows = "".join(map(_row, main))
-        says = html.escape(made["conclusion"])
-        show(
-            f'<section class="card"><h3 id="card-{made["notebook"]}">{title}</h3><p>{says}</p>{rows and f"<ul>{rows}</ul>"}</section>'
-        )
+        says = markdown2html(made["conclusion"])
+        head = f'<h3 id="card-{made["notebook"]}">{title}</h3>'
+        show(f'<section class="card">{head}{says}{rows and f"<ul>{rows}</ul>"}</section>')
 
 
 def _row(entry: dict) -> str:
