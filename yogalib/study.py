@@ -25,7 +25,6 @@ from yogalib.models.published import find_encoder
 from yogalib.paths import Paths, from_environment, write_whole
 from yogalib.profile import Profile, Report, read_profile
 from yogalib.results.handover import Handover
-from yogalib.results.openers import Answers
 from yogalib.runs import asks
 from yogalib.runs.plan import expected_index, expected_subset
 from yogalib.runs.progress import Progress
@@ -309,8 +308,13 @@ class Study:
 
     # what a notebook makes
 
-    def answers(self, run: Run, model: str, of: "Study | None" = None) -> Answers:
-        """Return what a run answered to test images, this study's or those `of` another, for cells of the page to open. model : its name."""
+    def answers(self, run: Run, model: str, of: "Study | None" = None):
+        """Return what a run answered to test images (openers.Answers), for cells of the page to open.
+
+        model : its name. of : the study whose images they are, if not this one.
+        """
+        from yogalib.results.openers import Answers  # scikit-learn and statsmodels: seconds
+
         study = of or self
         return self.handover.known(Answers(run, study.source, model, study.profile.report.pictures))
 
