@@ -22,7 +22,7 @@ def abstract(study: Study, statements: pd.DataFrame) -> dict[str, str]:
     return {
         "Question": _question(statements),
         "What was run": _run(study),
-        "What was found": f"{_found(told, profile)} {_paired(build)}",
+        "What was found": f"{_found(told, profile)} {_paired(build)}".strip(),
         "What can't be said": _not_said(told, profile),
         "How to check": (
             f"Each table and figure names the notebook that made it and has its file; “make reproduce PROFILE={profile.name}” makes "
@@ -54,6 +54,8 @@ def _run(study: Study) -> str:
 
 def _found(told: dict, profile: Profile) -> str:
     best, mean, spread = (told[f"table_{name}"] for name in ("08.l3_top1", "09.l3_mean", "09.l3_sd"))
+    if best["ours"] is None:
+        return "Nothing yet: notebook 05 has not been run here (make reproduce runs all)."
     text = (
         f"{profile.fine_tuning.encoder} names the pose of {best['ours']:.1f} % of {best['n']:,} test pictures ({best['low']:.1f} to "
         f"{best['high']:.1f}, {best['interval']})"
@@ -67,8 +69,11 @@ def _found(told: dict, profile: Profile) -> str:
 
 
 def _paired(build: Path) -> str:
-    """Return the sentence on the paired test of section 5."""
-    ours, theirs = pd.read_csv(build / "tables" / "table_validation.csv").itertuples()
+    """Return the sentence on the paired test of section 5; empty where notebook 07 has not been run."""
+    file = build / "tables" / "table_validation.csv"
+    if not file.is_file():
+        return ""
+    ours, theirs = pd.read_csv(file).itertuples()
     difference = points(theirs.accuracy - ours.accuracy)
     if pd.isna(theirs.p):
         return f"{theirs.setting} ({share(theirs.accuracy)}) against {ours.setting} ({share(ours.accuracy)}) is no contest: one of them learned nothing."
