@@ -188,7 +188,8 @@ def test_each_notebook_runs_by_itself_from_a_fresh_kernel(reproduced, notebook, 
     handed = json.loads((tmp_path / ".build" / "tiny" / f"{notebook}.json").read_text())
     assert handed["tables"]
     for name in handed["tables"]:
-        assert len(pd.read_csv(tmp_path / ".build" / "tiny" / "tables" / f"{name}.csv"))
+        table = pd.read_csv(tmp_path / ".build" / "tiny" / "tables" / f"{name}.csv")
+        assert len(table) or name in ("table_conflicts", "table_confused"), name  # there may be none
 
 
 class Page(html.parser.HTMLParser):

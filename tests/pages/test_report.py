@@ -235,6 +235,8 @@ def test_abstract_says_what_the_numbers_say(tmp_path):
     pd.DataFrame([(*row, 3487) for row in rows], columns=["setting", "accuracy", "p", "n"]).to_csv(
         tmp_path / "tables" / "table_validation.csv", index=False
     )
+    assert _found({each["id"]: each for each in claims(tmp_path / "none", MINI)}, MINI).startswith("Nothing yet")
+    assert _paired(tmp_path / "none") == ""
     told = _paired(tmp_path)
     assert told == "yolov8x-cls less ViT-B/32: +3.2 points on 3,487 pictures, p < 0.001 (McNemar)."
 
