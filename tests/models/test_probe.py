@@ -49,7 +49,7 @@ def test_tower_and_last_layer_are_the_encoders_own(name, tmp_path):
 def test_a_class_without_an_example_is_never_answered_and_the_others_as_sklearn_has_them(known, model):
     hidden, labels = known.hidden.numpy(), known.labels.numpy()
     standard = (hidden - hidden.mean(0)) / hidden.std(0)
-    answers = by_library(model, hidden, 2 * labels, hidden, 6)
+    answers = by_library(model, hidden, 2 * labels, [hidden], 6)
     assert answers[:, 1::2].max() == 0
     np.testing.assert_allclose(answers[:, ::2], model.fit(standard, labels).predict_proba(standard), atol=1e-5)
 

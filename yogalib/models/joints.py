@@ -11,13 +11,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 from tqdm import tqdm
 
 from yogalib.models.blazepose import LANDMARKS, landmarks_of
 from yogalib.models.meter import fitting
+from yogalib.models.probe import by_library
 from yogalib.models.skeleton import features, joints_of, mirror, network, predict, train
 from yogalib.models.written import KEPT, kept_network, landmarks_on, project, simulate
 from yogalib.profile import Joints
@@ -48,14 +48,6 @@ def found_in(source, rows, joints: str, weights: Path) -> Skeletons:
 def both_sides(skeletons: Skeletons) -> np.ndarray:
     """Return the features of bodies and of their mirror images, float32 (2, N, F)."""
     return np.stack([features(*skeletons), features(*map(mirror, skeletons))])
-
-
-def by_library(model, known: Skeletons, labels: np.ndarray, asked: Skeletons, classes: int) -> np.ndarray:
-    """Return probabilities (N, C) of a scikit-learn classifier that learns both sides of each body and answers by their mean."""
-    model = make_pipeline(StandardScaler(), model).fit(np.concatenate(both_sides(known)), np.tile(labels, 2))
-    answers = np.zeros((len(asked[0]), classes))  # no answer is a class of which nobody was seen
-    answers[:, model.classes_] = np.mean([model.predict_proba(side) for side in both_sides(asked)], axis=0)
-    return answers
 
 
 def kernel_ridge(
@@ -136,7 +128,8 @@ def _ways(
     ask, known: Skeletons, labels: np.ndarray, asked: Skeletons, start: nn.Module | None, folder: Path
 ) -> np.ndarray:
     if ask.settings.method == "logistic regression":
-        return by_library(LogisticRegression(C=0.1, max_iter=1000), known, labels, asked, len(ask.classes))
+        sides = np.concatenate(both_sides(known)), np.tile(labels, 2)
+        return by_library(LogisticRegression(C=0.1, max_iter=1000), *sides, both_sides(asked), len(ask.classes))
     if ask.settings.method == "kernel ridge":
         return kernel_ridge(known, labels, asked, len(ask.classes))
     model = learn(known, labels, ask.classes, ask.settings, start)[0] if len(labels) else start

@@ -67,7 +67,7 @@ def answer(ask, at, folder) -> tuple[np.ndarray, ...]:
             for rows in (ask.train, ask.test)
         )
         with fitting(folder):
-            return (by_library(LOGISTIC, np.concatenate(seen), np.tile(labels, 2), asked[0], len(ask.classes)),)
+            return (by_library(LOGISTIC, np.concatenate(seen), np.tile(labels, 2), asked[:1], len(ask.classes)),)
     encoder = imagenet_in(open_encoder(ask.encoder, at.weights, ask.seed), settings.resolution)
     train, test = (images_of(ask.source, rows, settings.resolution, at.device.torch) for rows in (ask.train, ask.test))
     right = np.searchsorted(ask.classes, ask.test["class"])

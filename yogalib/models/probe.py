@@ -4,7 +4,7 @@ Shapes: hidden (N, H), what the image tower sees before its last layer; features
 C - 1. Nothing is chosen on other pictures: how long and how strongly to train are settings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +42,14 @@ class Known:
         return normalize(hidden @ self.weight + self.bias, dim=1)
 
 
-def by_library(model, hidden: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int) -> np.ndarray:
-    """Return probabilities (N, C) of a scikit-learn classifier of standardised features; 0 for a class without an example."""
-    model = make_pipeline(StandardScaler(), model).fit(hidden, labels)
-    answers = np.zeros((len(asked), classes))
-    answers[:, model.classes_] = model.predict_proba(asked)
+def by_library(model, known: np.ndarray, labels: np.ndarray, asked: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    """Return probabilities (N, C) of a scikit-learn classifier of standardised features; 0 for a class without an example.
+
+    known : (M, F). asked : views of the same N, each (N, F), whose answers are averaged.
+    """
+    model = make_pipeline(StandardScaler(), model).fit(known, labels)
+    answers = np.zeros((len(asked[0]), classes))
+    answers[:, model.classes_] = np.mean([model.predict_proba(view) for view in asked], axis=0)
     return answers
 
 
@@ -122,7 +125,7 @@ def _with_words(known: Known, asked: Tensor) -> Tensor:
 
 def _by_library(model) -> Callable[[Known, Tensor], np.ndarray]:
     return lambda known, asked: by_library(
-        model, known.hidden.numpy(), known.labels.numpy(), asked.numpy(), len(known.texts)
+        model, known.hidden.numpy(), known.labels.numpy(), [asked.numpy()], len(known.texts)
     )
 
 

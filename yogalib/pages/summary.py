@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from yogalib.facts.paper import load_paper
+from yogalib.facts.paper import claim, load_paper
 from yogalib.models.meter import machine
 from yogalib.profile import Profile
 from yogalib.results.carry import HOLDS
@@ -34,8 +34,8 @@ def claims(build: Path, profile: Profile) -> list[dict]:
         if not pd.isna(ours["ours"])  # a deviation over one split
     }
     entries = []
-    for name, claim in load_paper()["claims"].items():
-        entry = {"id": name, "what": claim["what"], "unit": claim["unit"], "paper": claim["value"]}
+    for name, papers in load_paper()["claims"].items():
+        entry = {"id": name, "what": papers["what"], "unit": papers["unit"], "paper": papers["value"]}
         entry |= measured.get(name, dict.fromkeys(("ours", "low", "high", "n", "splits", "notebook")))
         entry["interval"] = None if entry["low"] is None else kind_of(name)
         entry["was"] = ours_was(entry, profile)
@@ -92,7 +92,7 @@ def claims_table(build: Path, profile: Profile) -> pd.DataFrame:
 
 def printed_claim(entry: dict) -> dict[str, str]:
     """Return an entry of `claims` in words, by the columns of `claims_table`."""
-    known = load_paper()["claims"][entry["id"]]
+    known = claim(entry["id"])
     bounds = "" if entry["low"] is None else f"{_bare(entry, 'low')} to {_bare(entry, 'high')} ({entry['interval']})"
     counted = known["n"] is not None and entry["ours"] is not None  # else no images stand behind the number
     return {

@@ -1,6 +1,5 @@
 """The atlas: a card for each pose, with its drawing, its images, its counts, and how a run answers for it."""
 
-import base64
 import html
 import re
 from collections.abc import Iterable
@@ -15,8 +14,8 @@ from yogalib.dataset.pixels import Source
 from yogalib.facts.paper import load_paper
 from yogalib.facts.prompts import class_names
 from yogalib.facts.taxonomy import OTHER_NAMES, load_taxonomy
-from yogalib.results.metrics import wilson
-from yogalib.results.show import number, percent
+from yogalib.results.confusions import pose_table as by_pose
+from yogalib.results.show import number, percent, webp_uri
 from yogalib.runs.store import Run
 from yogalib.synthetic.poses import load_poses
 from yogalib.synthetic.sheets import portrait
@@ -35,18 +34,9 @@ def pose_table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     table = load_taxonomy().set_index("class").loc[np.unique(rows["class"]), ["sanskrit", "english"]]
     table["paper"] = table["sanskrit"].map(load_paper()["class_counts"])
     table["ours"] = rows["class"].value_counts()
-    answers = pd.DataFrame({"class": run.predictions["class"].to_numpy(), "hit": run.hits, "said": run.predicted})
-    tested = answers.groupby("class")["hit"].agg(["sum", "size"]).reindex(table.index, fill_value=0)
-    table["recall"] = tested["sum"] / tested["size"]
-    bounds = [wilson(hits, n) if n else (np.nan, np.nan) for hits, n in tested.itertuples(index=False)]
-    table[["low", "high"]] = np.array(bounds)
-    table["n"] = tested["size"]
-    wrong = answers[~answers["hit"] & (answers["said"] >= 0)].groupby("class")["said"]
-    most = {pose: np.bincount(said) for pose, said in wrong}
-    names = class_names(run.classes)
-    table["taken_for"] = [names[most[pose].argmax()] if pose in most else "" for pose in table.index]
-    table["mistakes"] = [most[pose].max() if pose in most else 0 for pose in table.index]
-    return table
+    told = by_pose(run).set_index("sanskrit").rename(columns={"accuracy": "recall", "times": "mistakes"})
+    table = table.join(told[["recall", "low", "high", "n", "taken_for", "mistakes"]], on="sanskrit")
+    return table.fillna({"taken_for": ""}).fillna({"n": 0, "mistakes": 0}).astype({"n": int, "mistakes": int})
 
 
 def pose_examples(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
@@ -122,8 +112,7 @@ def _image(picture: Image.Image, words: str) -> str:
     """Return an image that the page itself holds; words : for those who can't see it."""
     packed = BytesIO()
     picture.save(packed, "WEBP", quality=80, method=4)
-    content = base64.b64encode(packed.getvalue()).decode()
     return (
-        f'<img src="data:image/webp;base64,{content}" width="{picture.width}" height="{picture.height}" '
+        f'<img src="{webp_uri(packed.getvalue())}" width="{picture.width}" height="{picture.height}" '
         f'alt="{html.escape(words, quote=True)}">'
     )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from yogalib.facts.paper import load_paper
+from yogalib.facts.paper import claim, load_paper
 from yogalib.results.claims import ROWS, VALUES, row_of, rows_of
 from yogalib.results.show import heading_of, printed
 
@@ -54,9 +54,9 @@ def papers_n(name: str) -> str:
     return f" The paper's n: {', '.join(f'{n:,}' for n in tested)}."
 
 
-def _papers(claim: str | None, spreads: dict[str, str]) -> str:
+def _papers(name: str | None, spreads: dict[str, str]) -> str:
     """Return the paper's number, with its standard deviation where there is one."""
-    if claim is None:
+    if name is None:
         return ""
-    known, spread = load_paper()["claims"], spreads.get(claim.partition(".")[2].replace("_mean", "_sd"))
-    return f"{known[claim]['value']:g}" + (f" (sd {known[spread]['value']:g})" if spread else "")
+    spread = spreads.get(name.partition(".")[2].replace("_mean", "_sd"))
+    return f"{claim(name)['value']:g}" + (f" (sd {claim(spread)['value']:g})" if spread else "")

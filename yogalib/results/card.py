@@ -75,8 +75,12 @@ class Card:
         Of none where it found nobody; and who has learnt drawings by their pixels is sure of no picture that yogalib did not draw: what
         the limit was set on says nothing of photographs.
         """
-        probable = np.nan_to_num(probabilities).max(axis=1, initial=0) >= self.sure_from
-        return probable & [not self.drawings_alone or is_drawn(picture) for picture in pictures]
+        limits = [self.limit(picture) for picture in pictures]
+        return np.nan_to_num(probabilities).max(axis=1, initial=0) >= limits
+
+    def limit(self, picture: Path | bytes) -> float:
+        """Return the least probability of a first answer to a picture that counts as sure; infinite where none does (`sure`)."""
+        return self.sure_from if not self.drawings_alone or is_drawn(picture) else np.inf
 
     @property
     def drawings_alone(self) -> bool:

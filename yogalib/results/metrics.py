@@ -80,13 +80,18 @@ def mcnemar_p(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue) if only_ours + only_theirs else 1.0
 
 
+def largest_share(values: np.ndarray) -> float:
+    """Return the share of the commonest of some places, (N,): of labels, what one answer to everything would get."""
+    return float(np.bincount(values).max() / len(values))
+
+
 def learned(predicted: np.ndarray, labels: np.ndarray) -> bool:
     """Return whether a model is clearly better than naming the commonest class for all, so that it can be held against another.
 
     predicted, labels : (N,). Clearly: by the lower end of Wilson's interval; and no one answer is given to nine in ten.
     """
-    commonest, most = np.bincount(labels).max() / len(labels), np.bincount(predicted).max() / len(predicted)
-    return bool(most < ONE_ANSWER and wilson(int((predicted == labels).sum()), len(labels))[0] > commonest)
+    low, _ = wilson(int((predicted == labels).sum()), len(labels))
+    return bool(largest_share(predicted) < ONE_ANSWER and low > largest_share(labels))
 
 
 def class_means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Every number opens its pictures: which test pictures stand behind a cell, and the answers that a page holds to show them."""
 
-import base64
 import html
 import json
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from PIL import Image
 
 from yogalib.dataset.pixels import Source
 from yogalib.results.metrics import at_level, top_k
+from yogalib.results.show import webp_uri
 from yogalib.runs.store import Run
 
 SIDE = 72  # pixels of a small picture
@@ -124,5 +124,4 @@ def _sprite(pixels: list[np.ndarray]) -> str:
         whole[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE] = each
     packed = BytesIO()
     Image.fromarray(whole).save(packed, "WEBP", quality=55, method=6)
-    image = base64.b64encode(packed.getvalue()).decode()
-    return f'<style>.tile {{ background-image: url("data:image/webp;base64,{image}"); --across: {ROW}; }}</style>'
+    return f'<style>.tile {{ background-image: url("{webp_uri(packed.getvalue())}"); --across: {ROW}; }}</style>'

@@ -198,12 +198,17 @@ def _as_jpeg(found: re.Match) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(packed.getvalue()).decode()}" if smaller else found[0]
 
 
+def webp_uri(content: bytes) -> str:
+    """Return a WebP picture, the bytes of its file, as an address that a page itself holds."""
+    return f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+
+
 def show_figure(name: str, file: Path, caption: str) -> None:
     """Show a saved .webp above its printed name and caption; its text stands in the page for those who can't see it."""
     with Image.open(file) as picture:
         width, height = (round(side / DOTS * 100) for side in picture.size)  # an inch is shown as 100 pixels
     image = (
-        f'<img src="data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" width="{width}" height="{height}" '
+        f'<img src="{webp_uri(file.read_bytes())}" width="{width}" height="{height}" '
         f'alt="{html.escape(plain(caption), quote=True)}">'
     )
     shown = f'<div class="wide" tabindex="0">{image}</div><figcaption>{_caption(name, caption)}</figcaption>'

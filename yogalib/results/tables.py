@@ -13,6 +13,7 @@ from yogalib.results.metrics import (
     at_level,
     calibration_error,
     collapsed,
+    largest_share,
     learned,
     mcnemar_p,
     mean_interval,
@@ -121,8 +122,7 @@ def zero_shot_accuracy(runs: dict[str, Run]) -> pd.DataFrame:
     rows = []
     for name, run in runs.items():
         hit = run.hits
-        commonest = np.bincount(run.labels).max() / len(hit)
-        rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), commonest))
+        rows.append((name, hit.mean(), *wilson(hit.sum(), len(hit)), len(hit), largest_share(run.labels)))
     return pd.DataFrame(rows, columns=["encoder", "accuracy", "low", "high", "n", "commonest_class"])
 
 
@@ -143,7 +143,7 @@ def draw_ranks(runs: dict[str, Run], size: int) -> pd.DataFrame:
 
 def commonest_share(run: Run) -> float:
     """Return the share of the largest class among a run's test images: what one answer to everything would get."""
-    return float(np.bincount(run.labels).max() / len(run.labels))
+    return largest_share(run.labels)
 
 
 def prompt_accuracy(runs: dict[tuple[str, str], Run]) -> pd.DataFrame:

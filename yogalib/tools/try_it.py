@@ -4,13 +4,12 @@ from functools import cached_property
 from html import escape
 
 import ipywidgets as widgets
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
-from yogalib.results.card import Card, is_drawn
+from yogalib.results.card import Card
 from yogalib.results.figures import probability_bars
 from yogalib.results.galleries import answer_figure, picture_grid
 from yogalib.tools.explore import Explorer, both_names, live
@@ -58,8 +57,7 @@ class TryIt:
         words = f"<b>{said}</b>" if sure else f"<b>Unsure.</b> Perhaps {said}"
         words += f"<br>{escape(self._beside(picture, first['class'] if sure and meant is None else meant))}"
         shown = explorer.read(picture, SHOWN)
-        least = self.card.sure_from if sure or not self.card.drawings_alone or is_drawn(picture) else np.inf
-        figure = answer_figure(shown, answers, least, explorer.activation_map(pixels))
+        figure = answer_figure(shown, answers, self.card.limit(picture), explorer.activation_map(pixels))
         return CLOSE.format(words), figure
 
     def _beside(self, picture, number: int | None) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
-from yogalib.results.metrics import ONE_ANSWER, learned, wilson
+from yogalib.results.metrics import ONE_ANSWER, largest_share, learned, wilson
 from yogalib.results.show import p_value, plain
 
 CLEAR = 0.05  # a p-value below it is called a difference
@@ -102,7 +101,7 @@ def one_answer(runs: dict) -> str:
     text = ""
     for model, each in runs.items():
         group = each if isinstance(each, list) else [each]
-        shares = [np.bincount(run.predicted).max() / len(run.predicted) for run in group]
+        shares = [largest_share(run.predicted) for run in group]
         fallen = [most for most in shares if most >= ONE_ANSWER]
         if fallen:
             splits = f", in {len(fallen)} of {many(len(group), 'split')}" if len(group) > 1 else ""
