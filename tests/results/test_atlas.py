@@ -36,9 +36,9 @@ def answered(rows: pd.DataFrame, said: dict[str, str]) -> SimpleNamespace:
     tested = rows[rows["path"].isin(said)].reset_index(drop=True)
     labels = np.searchsorted(classes, tested["class"])
     predicted = np.searchsorted(classes, [number(said[path]) for path in tested["path"]])
-    return SimpleNamespace(
-        classes=classes, predictions=tested, predicted=predicted, labels=labels, hits=predicted == labels
-    )
+    poses = load_taxonomy().set_index("class").loc[classes]
+    answers = {"predictions": tested, "predicted": predicted, "labels": labels, "hits": predicted == labels}
+    return SimpleNamespace(classes=classes, poses=poses, **answers)
 
 
 def said_of_trees(*names: str) -> dict[str, str]:
