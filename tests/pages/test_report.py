@@ -2,6 +2,7 @@
 
 import json
 import re
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from yogalib.pages.summary import claims, claims_table, not_measured, with_unit
 from yogalib.profile import read_profile
 from yogalib.results.beside import beside, papers_n
 from yogalib.results.claims import claims_of, row_of, rows_of
-from yogalib.results.show import number, plain, printed, table_figure, title_of, write_figure
+from yogalib.results.show import figure_files, number, plain, printed, table_figure, title_of
 from yogalib.runs.progress import Progress, duration
 from yogalib.runs.questions import asked_by
 from yogalib.runs.store import stored_run
@@ -278,16 +279,15 @@ def test_figure_of_photographs_weighs_little_and_keeps_its_shape(tmp_path):
     noise = np.random.default_rng(0).normal(128, 30, (8, 96, 96, 3)).clip(0, 255).astype("uint8")
     figure = picture_grid(list(noise), ["pose"] * 8)
     figure.savefig(tmp_path / "plain.svg")
-    for ending in ("svg", "png", "webp"):
-        write_figure(figure, tmp_path / f"light.{ending}")
+    files = figure_files(figure)
     plt.close(figure)
-    light = (tmp_path / "light.svg").read_text()
+    light = files[".svg"].decode()
     assert len(light) < (tmp_path / "plain.svg").stat().st_size / 2
     assert "data:image/jpeg;base64," in light and "data:image/png" not in light
-    with Image.open(tmp_path / "light.png") as image:
+    with Image.open(BytesIO(files[".png"])) as image:
         assert image.mode == "P" and image.info["dpi"][0] == pytest.approx(100, abs=1)
         size = image.size
-    with Image.open(tmp_path / "light.webp") as image:  # as sharp as a page shows it
+    with Image.open(BytesIO(files[".webp"])) as image:  # as sharp as a page shows it
         assert image.size[0] == pytest.approx(1.5 * size[0], abs=2)
 
 

@@ -18,9 +18,10 @@ def picture_grid(pictures: list[np.ndarray], titles: list[str], columns: int = 8
     figure, axes = plt.subplots(rows, columns, figsize=(1.18 * columns, 1.5 * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
+        axis.set(xticks=[], yticks=[])  # unseen ticks are laid out all the same, 82 times over
     for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
         axis.imshow(picture)
-        axis.set_title(fill(title, 18), fontsize=7)
+        axis.set_title(fill(title, 18), fontsize=7, y=1)
     return figure
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -42,11 +43,10 @@ class Handover:
         """
         from matplotlib.pyplot import close  # matplotlib and IPython: seconds
 
-        from yogalib.results.show import framed, show, show_figure, write_figure
+        from yogalib.results.show import figure_files, framed, show, show_figure
 
-        for ending in (".svg", ".png", ".webp"):
-            file = self.build / "figures" / f"{name}{ending}"
-            write_whole(file, lambda path: write_figure(figure, path))
+        for ending, content in figure_files(figure).items():
+            write_whole(self.build / "figures" / f"{name}{ending}", partial(Path.write_bytes, data=content))
         close(figure)
         self.figures[name] = caption
         if table:

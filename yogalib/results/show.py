@@ -165,27 +165,26 @@ def _is_figure(text: str) -> bool:
     return text in ("", NOTHING) or re.match("(< )?−?[0-9]", text) is not None
 
 
-def write_figure(figure, path: Path) -> None:
-    """Write a matplotlib figure as .svg, .png or .webp (the page's), whichever the path says.
+def figure_files(figure) -> dict[str, bytes]:
+    """Return a matplotlib figure as the bytes of its files by ending: .svg, .png, and .webp, the page's.
 
     A figure of photographs weighs a fraction of what matplotlib alone would make of it.
     """
-    from yogalib.results.style import packed  # seaborn: a second, and pages of tables need none
+    from yogalib.results.style import packed, settled  # seaborn: a second, and pages of tables need none
 
-    if path.suffix == ".svg":
-        written = packed(figure, format="svg", metadata={"Date": None}).getvalue().decode()
-        text = re.sub('data:image/png;base64,([^"]+)', _as_jpeg, written)
-        path.write_text(text, encoding="utf-8")
-        return
-    photographs = any(axis.images for axis in figure.axes)  # they have no more to show than 100 dots an inch
-    dots = 100 if photographs and path.suffix == ".png" else DOTS
-    with Image.open(packed(figure, format="png", dpi=dots)) as image:
-        picture = image.convert("RGB")
-    if path.suffix == ".png":
-        palette = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
-        palette.save(path, "PNG", optimize=True, dpi=(dots, dots))
-    else:  # lines and letters want no loss
-        picture.save(path, "WEBP", lossless=not photographs, quality=80, method=4)
+    written = packed(settled(figure), format="svg", metadata={"Date": None}).getvalue().decode()
+    svg = re.sub('data:image/png;base64,([^"]+)', _as_jpeg, written)
+    with Image.open(packed(figure, format="png", dpi=DOTS)) as image:
+        page = plain_file = image.convert("RGB")
+    photographs, dots = any(axis.images for axis in figure.axes), DOTS
+    if photographs:  # they have no more to show than 100 dots an inch
+        dots = 100
+        plain_file = page.resize([round(side * dots / DOTS) for side in page.size], Image.Resampling.LANCZOS)
+    png, webp = BytesIO(), BytesIO()
+    palette = plain_file.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+    palette.save(png, "PNG", optimize=True, dpi=(dots, dots))
+    page.save(webp, "WEBP", lossless=not photographs, quality=80, method=4)  # lines and letters want no loss
+    return {".svg": svg.encode(), ".png": png.getvalue(), ".webp": webp.getvalue()}
 
 
 def _as_jpeg(found: re.Match) -> str:

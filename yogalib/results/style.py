@@ -24,6 +24,14 @@ STYLE = {
 
 
 @rc_context(STYLE)
+def settled(figure: Figure) -> Figure:
+    """Lay a figure out once for all the files that it becomes; each savefig would do it again, which takes as long as drawing."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
+@rc_context(STYLE)
 def packed(figure: Figure, **options) -> BytesIO:
     """Return a figure as a file in memory: only now does matplotlib settle fonts, ticks, layout and the ids of an SVG.
 
