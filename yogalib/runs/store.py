@@ -59,7 +59,7 @@ class Run:
         """One row per test picture: path, sha256, class, then p_<class> and cosine_<class> per class."""
         return pd.read_parquet(self.folder / "predictions.parquet")
 
-    @property
+    @cached_property
     def classes(self) -> np.ndarray:
         """Official class numbers, (C,), in the order of the probabilities."""
         return np.array(self.config["classes"])
@@ -69,7 +69,7 @@ class Run:
         """Folder, sanskrit and english name of each class, by its number, (C,); those of a user's own too."""
         return pose_names(self.config.get("settings", {}).get("added", [])).loc[self.classes]
 
-    @property
+    @cached_property
     def probabilities(self) -> np.ndarray:
         """Float (N, C); NaN where a model that looks for a body found none."""
         return self.predictions.filter(regex=r"^p_").to_numpy()
@@ -79,18 +79,18 @@ class Run:
         """Cosine similarity of pictures and prompts, float (N, C)."""
         return self.predictions.filter(regex=r"^cosine_").to_numpy()
 
-    @property
+    @cached_property
     def labels(self) -> np.ndarray:
         """The right answers as places in `classes`, (N,)."""
         return np.searchsorted(self.classes, self.predictions["class"])
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """The most probable class as a place in `classes`, (N,); -1 where there is no answer, since nobody was found."""
         probabilities = self.probabilities
         return np.where(np.isnan(probabilities).any(axis=1), -1, probabilities.argmax(axis=1))
 
-    @property
+    @cached_property
     def hits(self) -> np.ndarray:
         """Whether each picture is answered right, bool (N,); their mean is the top-1 accuracy. No answer is a wrong one."""
         return self.predicted == self.labels
