@@ -95,7 +95,7 @@ def test_opening_an_encoder_leaves_the_random_state_alone(tmp_path):
 
 def test_unknown_and_missing_encoders_are_named(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(BadInput, match="'RN5' is unknown: choose CLIP-mini-ViT"):
+    with pytest.raises(BadInput, match="'RN5' is unknown: choose CLIP-mini-RN"):
         weights_file("RN5", tmp_path)
     with pytest.raises(
         BadInput, match="run 'python -m yogalib weights ViT-L/14@336px', or put OpenAI's ViT-L-14-336px.pt"

@@ -39,8 +39,6 @@ _MINI_TEXT = {
 }
 # clip.model.CLIP's own arguments; small enough for two cores. Weights: yogalib/tools/pretrain.py.
 MINI = {
-    "CLIP-mini-ViT": _MINI_TEXT
-    | {"embed_dim": 128, "image_resolution": 96, "vision_layers": 4, "vision_width": 192, "vision_patch_size": 16},
     "CLIP-mini-RN": _MINI_TEXT
     | {
         "embed_dim": 128,

@@ -56,7 +56,6 @@ class Setting:
 SETTINGS = {
     "CLIP-mini-RN": Setting(),
     "CLIP-mini-RN@96px": Setting(seeing=36, words=16),
-    "CLIP-mini-ViT": Setting(seeing=45, words=20, seeing_batch=32, words_batch=64, seeing_rate=1e-3, words_rate=5e-4),
 }
 
 
