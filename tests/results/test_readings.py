@@ -547,3 +547,12 @@ def test_run_is_said_with_what_it_was_made_with():
     said = readings.fine_tuning.made(run, read_profile("mini").fine_tuning)
     assert "Run `abc`: CLIP-mini-RN, 7 epochs in batches of 82, learning rate 1e-3, weight decay 1e-3" in said
     assert "12 s; 402 test images" in said
+
+
+def test_mirror_images_help_or_do_not():
+    plain, both = answers([0] * 12 + [1] * 8), answers([1] * 18 + [0] * 2)
+    said = readings.fine_tuning.mirrored(plain, both)
+    assert "names 90.0 % of 20 images" in said
+    assert "+50.0 points, a gain (McNemar's exact test, p = 0.013)" in said
+    assert " 0.0 points, no more than chance gives" in readings.fine_tuning.mirrored(plain, plain)
+    assert "−50.0 points, a loss" in readings.fine_tuning.mirrored(both, plain)

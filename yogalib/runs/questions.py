@@ -60,13 +60,14 @@ def hyperparameters(study) -> dict[str, dict]:
 
 
 def fine_tuning(study) -> dict[str, dict]:
-    """Tables 8 to 10: the kept run; each encoder over the splits (Table 9); the targets on all poses and on six; Fig. 4."""
+    """Tables 8 to 10: the kept run, plain and mirrored; each encoder over the splits (Table 9); the targets on all poses and on six; Fig. 4."""
     profile = study.profile
     settings, small, seeds = profile.fine_tuning, profile.small_runs, study.split_seeds(profile.small_runs.repeats)
     splits, kinds = fine_tuned_splits(study), get_args(Targets)
     return {
         "splits": {settings.encoder: splits}
         | {encoder: fine_tuned_splits(study, encoder) for encoder in profile.other_encoders},
+        "mirrored": asks.kept(splits[0], study.source, splits[0].test, mirrored=True),
         "targets": {
             kind: splits[0] if kind == settings.targets else asks.finetune(study, targets=kind) for kind in kinds
         },

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from yogalib.facts.taxonomy import parents
-from yogalib.results.metrics import class_means, mean_interval, wilson
+from yogalib.results.metrics import class_means, mcnemar_p, mean_interval, wilson
 from yogalib.results.readings.small_runs import highest
 from yogalib.results.readings.wording import (
     CLEAR,
@@ -53,6 +53,19 @@ def levels(table: pd.DataFrame, commonest: float, runs: dict) -> str:
         f"The pose is right for {accuracy(pose)} and among the first five for {share(rows['L3', 5]['accuracy'])}; the group is right for "
         f"{share(rows['L2', 1]['accuracy'])}, the superclass for {share(rows['L1', 1]['accuracy'])}. Always naming the commonest pose "
         f"would give {share(commonest)}, {verdict}.{one_answer(runs)}"
+    )
+
+
+def mirrored(run, both) -> str:
+    """Say what a second look at each test image's mirror image brings. run, both : the same model asked once, and both ways."""
+    n, hits = len(run.hits), int(both.hits.sum())
+    low, high = wilson(hits, n)
+    change, p = hits / n - run.hits.mean(), mcnemar_p(both.hits, run.hits)
+    verdict = "no more than chance gives" if p >= CLEAR else "a gain" if change > 0 else "a loss"
+    return (
+        f"Asked about each image and its mirror image, whose cosines are averaged, the same model names "
+        f"{accuracy({'accuracy': hits / n, 'low': low, 'high': high, 'n': n})}: {points(change)} points, {verdict} "
+        f"(McNemar's exact test, {p_words(p)}), for twice the work. The paper asks once, and so do all tables here."
     )
 
 
@@ -167,7 +180,9 @@ def _more_road(scores: dict) -> str:
             mean, _, low, high = mean_interval(both[1] - both[0])
             verdict = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
             told.append(
-                f"with {channels} channels {verdict} ({mean:+.2f}, {low:+.2f} to {high:+.2f})".replace("-", "−")
+                f"with {channels}{' of the' if channels.startswith('a ') else ''} channels {verdict} ({mean:+.2f}, {low:+.2f} to {high:+.2f})".replace(
+                    "-", "−"
+                )
             )
     return (
         f" After fine-tuning the answer hangs on what the map marks {listed(told)} than before: the difference of ROAD."
