@@ -280,12 +280,14 @@ def _prepare(arguments) -> None:
     from yogalib.dataset.index import unknown_folders
     from yogalib.dataset.yopo import describe_folders
     from yogalib.pages.inputs import write_inputs
+    from yogalib.pages.report import write_works
     from yogalib.tools.doctor import check
     from yogalib.tools.executor import chosen_executor
 
     chosen_executor()
     study = check(arguments.profile)
     write_inputs(study)
+    write_works(study)
     counts = study.index["status"].value_counts()
     dropped = f"; dropped: {', '.join(f'{count} {status}' for status, count in counts.items() if status != 'kept')}"
     where = f" ({study.dropped_list})"
@@ -310,7 +312,7 @@ def _runs(arguments) -> int:
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
-    from yogalib.pages.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook
+    from yogalib.pages.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook, time_left
     from yogalib.runs.progress import PLAN, duration
     from yogalib.runs.questions import asked_by
     from yogalib.study import Study
@@ -325,7 +327,7 @@ def _notebook(arguments) -> int:
     except NotebookFailed as error:
         print(f"yogalib: {error}", file=sys.stderr)
         return 1
-    left = f"{pages_left(build)} of {len(NOTEBOOKS)} notebooks left"
+    left = f"{pages_left(build)} of {len(NOTEBOOKS)} notebooks left{time_left(build)}"
     print(f"[{notebook}] done in {duration(time.monotonic() - start)}; {left}", flush=True)
     return 0
 

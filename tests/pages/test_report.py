@@ -19,7 +19,7 @@ from yogalib.profile import read_profile
 from yogalib.results.beside import beside, papers_n
 from yogalib.results.claims import claims_of, row_of, rows_of
 from yogalib.results.show import figure_files, number, plain, printed, table_figure, title_of
-from yogalib.runs.progress import Progress, duration
+from yogalib.runs.progress import Progress, duration, whole_left
 from yogalib.runs.questions import asked_by
 from yogalib.runs.store import stored_run
 from yogalib.study import Study
@@ -324,6 +324,14 @@ def test_terminal_hears_runs_and_a_bar_twice_a_minute(monkeypatch, capsys):
         logger.setLevel(level)
     bar = "[05_fine_tuning] fine-tuning:  29%|##  | 2/7"
     assert capsys.readouterr().err.splitlines() == [bar, bar, "[05_fine_tuning] run 2 of 3: fine-tuning"]
+
+
+def test_time_left_follows_from_the_notebooks_done():
+    works = {"a": 0, "b": 1000, "c": 500, "d": 0}
+    assert whole_left(works, {"a": 10, "b": 60}, at_once=1) == pytest.approx((10 + 25) + 10)
+    assert whole_left(works, {"a": 10, "b": 60}, at_once=2) == pytest.approx(22.5)
+    assert whole_left(works, {"b": 60}, at_once=1) == 180, "nobody knows yet what a page alone takes"
+    assert whole_left(works, {"a": 10, "b": 60, "c": 35, "d": 10}, at_once=2) == 0
 
 
 def test_progress_is_quiet_in_jupyterlab(tmp_path, capsys):

@@ -42,6 +42,17 @@ class Progress:
         return f"; about {duration(self.seconds / self.worked * sum(self.planned[place:]))} left"
 
 
+def whole_left(works: dict[str, int], seconds: dict[str, float], at_once: int) -> float:
+    """Return about how many seconds the notebooks take yet that are not done: more than that only if the machine gets slower.
+
+    works : planned work by notebook (Ask.work). seconds : of those done, at least one. at_once : how many run side by side.
+    Those under way count whole, and a run that two notebooks ask for counts twice.
+    """
+    page = min(seconds.values())  # what a notebook takes that has hardly a run to make
+    pace = sum(took - page for took in seconds.values()) / max(1, sum(works[name] for name in seconds))
+    return sum(page + pace * work for name, work in works.items() if name not in seconds) / at_once
+
+
 @contextmanager
 def patience(what: str, seconds: float = 1.0) -> Iterator[None]:
     """Say what is being done if it takes longer than a second: nobody should wait and wonder."""
