@@ -312,6 +312,9 @@ def _runs(arguments) -> int:
 
 def _notebook(arguments) -> int:
     """Run one notebook on a profile and render its page."""
+    from yogalib.processes import collect_seldom
+
+    collect_seldom()
     from yogalib.pages.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook, time_left
     from yogalib.runs.progress import PLAN, duration
     from yogalib.runs.questions import asked_by

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from yogalib.errors import BadInput
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -78,6 +80,14 @@ def write_whole(path: Path, write) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_yaml(path: Path):
+    """Return what a YAML file holds, as yaml.safe_load does; by the C library where it is, six times as fast.
+
+    Raises OSError, and yaml.YAMLError for what is no YAML.
+    """
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def partial_folder(path: Path) -> Path:

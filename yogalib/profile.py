@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from yogalib.errors import BadInput
 from yogalib.facts.prompts import SYNTAXES, check_template
-from yogalib.paths import ROOT
+from yogalib.paths import ROOT, read_yaml
 
 FOLDER = Path(__file__).with_name("profiles")
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -293,7 +293,7 @@ def read_profile(name: str | Path, overrides: dict | None = None) -> Profile:
             f"profile '{name}' is unknown: choose {', '.join(profile_names())}, or give a path to a .yaml file"
         )
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path)
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):

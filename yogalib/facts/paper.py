@@ -5,14 +5,13 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from yogalib.errors import BadInput
+from yogalib.paths import read_yaml
 
 
 @cache
 def _read() -> dict:
-    return yaml.safe_load(Path(__file__).with_name("paper.yaml").read_text(encoding="utf-8"))
+    return read_yaml(Path(__file__).with_name("paper.yaml"))
 
 
 def load_paper() -> dict:

@@ -48,7 +48,9 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
     failed, handed = build / f"{notebook}.failed.ipynb", build / f"{notebook}.json"
     handed.unlink(missing_ok=True)
     os.environ["YOGALIB_TOKEN"] = token = secrets.token_hex(8)
-    end_with_us = f"__import__('yogalib.processes').processes.end_with({os.getpid()})"
+    begin = (
+        f"from yogalib import processes; processes.collect_seldom(); processes.end_with({os.getpid()}); del processes"
+    )
     try:
         executed = papermill.execute_notebook(
             source,
@@ -58,7 +60,7 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
             progress_bar=False,
             log_output=True,
             cwd=ROOT,
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={end_with_us}"],
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL", f"--IPKernelApp.exec_lines={begin}"],
         )
     except papermill.PapermillExecutionError as error:
         print(strip_ansi("\n".join(error.traceback)), file=sys.stderr)

@@ -71,7 +71,10 @@ def fine_tuning(study) -> dict[str, dict]:
         "targets": {
             kind: splits[0] if kind == settings.targets else asks.finetune(study, targets=kind) for kind in kinds
         },
-        "small_targets": {kind: [asks.small(study, seed, targets=kind) for seed in seeds] for kind in kinds},
+        # of the same images it would be the same question once more
+        "small_targets": {}
+        if small.subset == settings.subset
+        else {kind: [asks.small(study, seed, targets=kind) for seed in seeds] for kind in kinds},
         "similarity": {
             "before": asks.words(
                 study, study.parts(small.subset, seeds[0])[1], settings.prompt

@@ -11,6 +11,7 @@ import yaml
 
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import class_of, load_taxonomy
+from yogalib.paths import read_yaml
 from yogalib.synthetic.skeleton import (
     ANGLE,
     ANGLES,
@@ -72,7 +73,7 @@ def load_poses(path: Path = POSES_FILE) -> dict[str, Pose]:
     ValueError
         An unknown key, joint or angle, or one outside the joint's limits; the message names pose and word.
     """
-    return read_poses(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return read_poses(read_yaml(path))
 
 
 def read_poses(entries: dict[str, dict]) -> dict[str, Pose]:
@@ -88,14 +89,14 @@ def written_entries(more: Path | None = None) -> dict[int, tuple[str, dict]]:
 
     Raises BadInput for a file that can't be read, or an entry that describes no posture.
     """
-    ours = yaml.safe_load(POSES_FILE.read_text(encoding="utf-8"))
+    ours = read_yaml(POSES_FILE)
     entries = {
         number: (folder, ours[folder]) for number, folder in load_taxonomy().set_index("class")["folder"].items()
     }
     if more is None:
         return entries
     try:
-        own = yaml.safe_load(more.read_text(encoding="utf-8"))
+        own = read_yaml(more)
         if not isinstance(own, dict) or not all(isinstance(entry, dict) for entry in own.values()):
             raise ValueError("a mapping of names to postures is wanted, as in yogalib/synthetic/poses.yaml")
         read_poses(own)
