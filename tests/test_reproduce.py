@@ -346,6 +346,27 @@ def test_stored_predictions_are_what_the_stored_model_says(reproduced):
     assert probabilities == pytest.approx(run.probabilities, abs=1e-5)
 
 
+def test_mirrored_answers_do_not_change_when_the_picture_is_turned_over(reproduced, tmp_path):
+    home, _, _ = reproduced
+    from PIL import Image, ImageOps
+
+    from yogalib.runs.store import find_run
+    from yogalib.tools.predict import probabilities_of
+
+    run, files = find_run("last", home / "runs"), {True: [], False: []}
+    for number, path in enumerate(run.predictions["path"][:4]):
+        with Image.open(home / "photos" / path) as picture:
+            for turned, group in files.items():
+                file = tmp_path / f"{number} {turned}.png"
+                (ImageOps.mirror(picture) if turned else picture).convert("RGB").save(file)
+                group.append(file)
+    answers = {
+        way: [probabilities_of(run, group, mirrored=way)[0] for group in files.values()] for way in (True, False)
+    }
+    assert answers[True][0] == pytest.approx(answers[True][1], abs=1e-4)
+    assert answers[False][0] != pytest.approx(answers[False][1], abs=1e-4)
+
+
 BAD = [
     ({}, "photo", "photos", "profile 'photo' is unknown: choose"),
     ({}, "photos", None, "needs a folder of images: add DATA=<folder>"),

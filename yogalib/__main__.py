@@ -49,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
             "--run", default="last", help="a run's folder or its name under runs/: last (default), written"
         )
         added.add_argument("--json", action="store_true", help="print JSON")
+        added.add_argument(
+            "--mirrored",
+            action="store_true",
+            help="ask CLIP about each mirror image too: twice the work, a little better",
+        )
     written = command(_written, "learn the poses as they are written, from no photograph")
     written.add_argument(
         "--poses", type=Path, metavar="FILE", help="poses of your own, beside the 82 or in their places"
@@ -110,7 +115,7 @@ def _predict(arguments) -> int:
         from yogalib.results.card import Card
         from yogalib.tools.predict import predict
 
-        card, (answers, bad) = Card(run), predict(run, files, arguments.top)
+        card, (answers, bad) = Card(run), predict(run, files, arguments.top, arguments.mirrored)
     print(*card.lines, "", sep="\n", file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print(json.dumps(answers, indent=2, ensure_ascii=False))
@@ -138,7 +143,7 @@ def _evaluate(arguments) -> None:
         from yogalib.results.card import Card
         from yogalib.tools.predict import evaluate
 
-        result, notes = evaluate(run, arguments.folder)
+        result, notes = evaluate(run, arguments.folder, arguments.mirrored)
     print(*Card(run).lines, "", sep="\n", file=sys.stderr if arguments.json else sys.stdout)
     for note in notes:
         print(f"yogalib: {note}", file=sys.stderr)

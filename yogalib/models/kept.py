@@ -31,10 +31,11 @@ See = Callable[[bytes], Any]
 Say = Callable[[list], np.ndarray]
 
 
-def at_work(run, weights: Path, cache: Path) -> tuple[See, Say]:
+def at_work(run, weights: Path, cache: Path, mirrored: bool = False) -> tuple[See, Say]:
     """Return how a kept model takes a picture's file, in any thread, and what it then answers to N pictures.
 
-    The answer is probabilities (N, C); NaN for a picture in which a model that looks for a body finds none.
+    mirrored : whether a CLIP, also one of a blend, is asked about each picture's mirror image too. The answer is probabilities
+    (N, C); NaN for a picture in which a model that looks for a body finds none.
     """
     config, device = run.config, pick_device("auto", "auto", run.cost["threads"])
     if config["kind"] in ("written", "joints"):
@@ -44,7 +45,7 @@ def at_work(run, weights: Path, cache: Path) -> tuple[See, Say]:
             lambda found: predict([network], *joints_of(np.stack(found))),
         )
     if config["kind"] == "blend":
-        parts = [at_work(type(run)(run.folder.parent / name), weights, cache) for name in config["parts"]]
+        parts = [at_work(type(run)(run.folder.parent / name), weights, cache, mirrored) for name in config["parts"]]
         weights = kept_weights(run)
 
         def together(seen: list) -> np.ndarray:
@@ -56,7 +57,7 @@ def at_work(run, weights: Path, cache: Path) -> tuple[See, Say]:
     device = device.for_answers(encoder)
     return (
         lambda content: to_pixels(decode(content), encoder.resolution, config["fit"]),
-        lambda pixels: classify(encoder, np.stack(pixels), config["prompts"], device)[0],
+        lambda pixels: classify(encoder, np.stack(pixels), config["prompts"], device, mirrored)[0],
     )
 
 

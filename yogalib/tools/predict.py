@@ -19,13 +19,13 @@ from yogalib.runs.store import Run
 CHUNK = 512  # pictures decoded at a time: a folder of any size fits in memory
 
 
-def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path], list[str]]:
+def probabilities_of(run: Run, files: list[Path], mirrored: bool = False) -> tuple[np.ndarray, list[Path], list[str]]:
     """Return probabilities (N, C) of the files that decode, those files, and one line for each file that does not.
 
-    A row is NaN where the run's model looks for a body and finds none.
+    mirrored : whether CLIP is asked about each mirror image too. A row is NaN where the run's model looks for a body and finds none.
     """
     paths = Paths.of("")
-    see, say = at_work(run, paths.weights, paths.data / "cache")
+    see, say = at_work(run, paths.weights, paths.data / "cache", mirrored)
 
     def taken(file: Path) -> np.ndarray | str:
         try:
@@ -47,12 +47,12 @@ def probabilities_of(run: Run, files: list[Path]) -> tuple[np.ndarray, list[Path
     return np.concatenate(answers) if answers else np.empty((0, len(run.classes))), good, bad
 
 
-def predict(run: Run, files: list[Path], top: int) -> tuple[list[dict], list[str]]:
+def predict(run: Run, files: list[Path], top: int, mirrored: bool = False) -> tuple[list[dict], list[str]]:
     """Return for each picture its `top` most probable poses, and one line for each that is unreadable or shows nobody.
 
     An answer has the keys path, sure (whether the first is probable enough, yogalib.results.card) and poses.
     """
-    probabilities, good, bad = probabilities_of(run, files)
+    probabilities, good, bad = probabilities_of(run, files, mirrored)
     poses, answers, sure = run.poses.to_dict("records"), [], Card(run).sure(probabilities, good)
     for file, row, known in zip(good, probabilities, sure.tolist(), strict=True):
         if np.isnan(row).any():
@@ -64,7 +64,7 @@ def predict(run: Run, files: list[Path], top: int) -> tuple[list[dict], list[str
     return answers, bad
 
 
-def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
+def evaluate(run: Run, folder: Path, mirrored: bool = False) -> tuple[dict, list[str]]:
     """Return the accuracy on a folder with one sub-folder per class, and what was left out and why.
 
     The result has the keys n, top1, top5, low, high (Wilson interval of top1, 95 %), sure (the same of the pictures whose answer is
@@ -87,7 +87,7 @@ def evaluate(run: Run, folder: Path) -> tuple[dict, list[str]]:
     rows = index[index["status"] == "kept"]
     if rows.empty:
         raise BadInput(f"no picture in {folder} belongs to a pose that run {run.folder.name} knows; {notes[0]}")
-    probabilities, good, bad = probabilities_of(run, [folder / path for path in rows["path"]])
+    probabilities, good, bad = probabilities_of(run, [folder / path for path in rows["path"]], mirrored)
     if bad:
         raise BadInput(f"the folder changed while it was read: {bad[0]}")
     labels = np.searchsorted(run.classes, rows["class"])
