@@ -120,7 +120,7 @@ def render(executed, notebook: str, profile: str) -> str:
     heading = next(cell.source for cell in executed.cells if cell.cell_type == "markdown").splitlines()[0]
     executed.metadata["title"] = f"{heading.lstrip('# ')}, profile {read.name}"
     exporter = HTMLExporter(
-        config=Config({"CSSHTMLHeaderPreprocessor": {"style": "friendly"}}),
+        config=Config({"CSSHTMLHeaderPreprocessor": {"style": "xcode"}}),
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES)],
         filters={"headings": headings},
