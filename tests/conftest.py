@@ -67,6 +67,7 @@ def own_profile(file: Path, **tuning) -> Path:
     values["small_runs"] |= {
         "epochs": 1,
         "repeats": 2,
+        "seeds": 2,
         "pairs": [[1.0e-5, 1.0e-3], [1.0e-4, 1.0e-4]],
         "per_class": [1, 4],
     }

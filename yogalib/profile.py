@@ -136,6 +136,7 @@ class SmallRuns(_Strict):
     batch: Count
     epochs: Count
     repeats: Count  # random splits, over which means are taken
+    seeds: Count = 1  # training seeds on each split, with the profile's pair: what the seed does, beside the split; 1: is not asked
     other_subsets: list[SubsetName]  # that the pairs are tried on too (Table 6: subset_i; Table 7: subset_ii)
     pairs: list[Pair]  # Tables 6, 7: learning rate and weight decay
     pair: Pair  # of all small runs but those of the grid

@@ -6,6 +6,7 @@ import torch
 from pytorch_grad_cam import ScoreCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
+from yogalib.facts.prompts import class_prompts
 from yogalib.models.cam import (
     GScoreCAM,
     PromptLogits,
@@ -15,8 +16,9 @@ from yogalib.models.cam import (
     road,
     watched_layer,
 )
-from yogalib.models.encoders import SHIPPED, Encoder, fresh_clip
+from yogalib.models.encoders import SHIPPED, Encoder, fresh_clip, open_encoder
 from yogalib.models.zero_shot import classify, normalise
+from yogalib.synthetic.likeness import draw_with_parts
 
 
 def fresh(name: str) -> Encoder:
@@ -80,6 +82,24 @@ def test_hooks_do_not_pile_up(pictures):
             assert len(layer._forward_hooks) == 2
             assert len(cam.activations_and_grads.activations) == 0
     assert not layer._forward_hooks
+
+
+def test_maps_of_the_small_encoder_lie_on_the_body(tmp_path):
+    encoder, classes = open_encoder("CLIP-mini-RN", tmp_path), list(range(0, 82, 4))
+    pixels, parts, labels = draw_with_parts(classes, 1, encoder.resolution, seed=2)
+    maps = activation_maps(
+        encoder, pixels, class_prompts(classes, "a person <category>", "description"), labels, top=40
+    )
+    gain = mass_inside(maps, parts > 0) - (parts > 0).mean(axis=(1, 2))
+    assert gain.mean() > 0.05, "the last stage's 2 x 2 places gain nothing on even grey"
+
+
+@pytest.mark.parametrize(("name", "stage"), [("CLIP-mini-RN", "layer3"), ("CLIP-mini-RN@96px", "layer4")])
+def test_stage_before_the_last_is_watched_where_that_has_four_places(name, stage):
+    model = fresh_clip(name, 0)
+    layer, _, channels = watched_layer(model)
+    assert layer is getattr(model.visual, stage)
+    assert channels == layer[-1].conv3.out_channels
 
 
 @pytest.mark.parametrize("name", list(SHIPPED))

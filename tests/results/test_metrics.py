@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, hypergeom, ttest_1samp, ttest_rel
+from scipy.stats import binom, binomtest, ttest_1samp, ttest_rel
 from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
 
 from yogalib.facts.taxonomy import load_taxonomy, parents
@@ -131,12 +131,12 @@ def test_calibration_error_is_torchmetrics_definition():
     assert metrics.calibration_error(np.eye(4)[labels], labels) == 0
 
 
-def test_small_draws_scatter_as_the_hypergeometric_says():
+def test_small_draws_scatter_as_the_binomial_says():
     hits = np.stack([np.arange(200) < 60, np.arange(200) < 120])
     drawn = metrics.small_draws(hits, 53, draws=4000)
     assert drawn.shape == (4000, 2)
     assert drawn.mean(axis=0) == pytest.approx([0.3, 0.6], abs=0.01)
-    assert (53 * drawn[:, 0]).std() == pytest.approx(hypergeom(200, 60, 53).std(), rel=0.05)
+    assert (53 * drawn[:, 0]).std() == pytest.approx(binom(53, 0.3).std(), rel=0.05)
     assert (drawn[:, 1] >= drawn[:, 0]).all(), "both models answer for the same pictures"
 
 
@@ -157,3 +157,62 @@ def test_paired_proportions_turn_round_with_the_models(pairs):
     there, back = metrics.paired_proportions(ours, theirs), metrics.paired_proportions(theirs, ours)
     assert there == pytest.approx((-back[0], -back[2], -back[1]))
     assert -1 <= there[1] <= there[2] <= 1
+
+
+def test_mcnemar_finds_its_reach_in_four_of_five_tests():
+    n, apart = 400, 90
+    ours = np.arange(n) < 300
+    theirs = ours.copy()
+    theirs[300 - apart // 2 : 300 + apart // 2] ^= True
+    reach = metrics.mcnemar_reach(ours, theirs)
+    share = (1 + reach * n / apart) / 2  # of the disagreements that one model is right in
+    rng, found = np.random.default_rng(0), []
+    for wins in rng.binomial(apart, share, 1500):
+        one = np.arange(n) < wins
+        other = (np.arange(n) >= wins) & (np.arange(n) < apart)
+        found.append(metrics.mcnemar_p(one, other) < 0.05)
+    assert np.mean(found) == pytest.approx(metrics.POWER, abs=0.03)
+    assert np.isnan(metrics.mcnemar_reach(ours[:5], ~ours[:5])), "five disagreements are never enough"
+    assert np.isnan(metrics.mcnemar_reach(ours, ours))
+
+
+@pytest.mark.parametrize("splits", [3, 10])
+def test_corrected_t_finds_its_reach_in_four_of_five_experiments(splits):
+    share, sd = 0.2, 0.05
+    rng = np.random.default_rng(splits)
+    # what splits share is common to all, so that any two differ as Nadeau and Bengio have it
+    common, own = rng.normal(0, sd * np.sqrt(share), (3000, 1)), rng.normal(0, sd * np.sqrt(1 - share), (3000, splits))
+    half = np.sqrt(1 / splits + share / (1 - share)) * sd * np.sqrt(1 - share)  # standard error
+    half *= metrics.t.ppf(0.975, splits - 1)
+    reach = metrics.resampled_reach(half, splits)
+    found = [metrics.paired_difference(reach + row, 0 * row, share)[3] < 0.05 for row in common + own]
+    assert np.mean(found) == pytest.approx(metrics.POWER, abs=0.03)
+    assert np.isnan(metrics.resampled_reach(np.nan, splits))
+    assert np.isnan(metrics.resampled_reach(half, 1))
+
+
+def test_components_of_variance_are_those_that_were_drawn():
+    rng, of_split, of_seed = np.random.default_rng(0), 0.04, 0.02
+    splits, seeds, told = 6, 4, []
+    for _ in range(600):
+        values = 0.8 + rng.normal(0, of_split, (splits, 1)) + rng.normal(0, of_seed, (splits, seeds))
+        told.append(metrics.variance_components(values).set_index("component"))
+    for component, truth in (("split", of_split), ("training seed", of_seed)):
+        rows = [table.loc[component] for table in told]
+        assert np.mean([row["sd"] ** 2 for row in rows]) == pytest.approx(truth**2, rel=0.1)
+        assert 0.93 <= np.mean([row["low"] <= truth <= row["high"] for row in rows]) <= 0.98
+    assert np.mean([table.loc["split", "p"] < 0.05 for table in told]) > 0.8
+
+
+def test_splits_that_add_nothing_are_seldom_said_to():
+    rng = np.random.default_rng(1)
+    told = [metrics.variance_components(rng.normal(0.8, 0.02, (3, 3))).set_index("component") for _ in range(600)]
+    assert np.mean([table.loc["split", "p"] < 0.05 for table in told]) == pytest.approx(0.05, abs=0.025)
+    assert min(table.loc["split", "low"] for table in told) == 0
+
+
+def test_components_that_cannot_be_told_are_not():
+    alike = metrics.variance_components(np.full((3, 3), 0.5)).set_index("component")
+    assert alike.loc["training seed", "sd"] == 0 and np.isnan(alike.loc["split", "sd"])
+    one = metrics.variance_components(np.array([[0.5, 0.6, 0.7]])).set_index("component")
+    assert one.loc["training seed", "sd"] == pytest.approx(0.1) and np.isnan(one.loc["split", "sd"])

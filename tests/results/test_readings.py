@@ -161,12 +161,11 @@ def test_ranks_that_overlap_and_ranks_that_do_not():
         ("B", 0.3, 0.1, 1, 2),
         ("C", 0.1, 0.0, 3, 3),
     )
-    said = readings.zero_shot.draws(ranks, 53, 151)
+    said = readings.zero_shot.draws(ranks, 53)
     assert said.startswith("On 53 images the ranks overlap in 1 of 3 pairs of encoders. A, the best")
     assert said.endswith("comes first in 90 % of the draws.")
-    assert "in 0 of 1 pair " in readings.zero_shot.draws(ranks.iloc[1:], 53, 151)
-    assert "each draw is all of them" in readings.zero_shot.draws(ranks, 53, 45)
-    assert "none to rank it with" in readings.zero_shot.draws(ranks.head(1), 53, 151)
+    assert "in 0 of 1 pair " in readings.zero_shot.draws(ranks.iloc[1:], 53)
+    assert "none to rank it with" in readings.zero_shot.draws(ranks.head(1), 53)
 
 
 def test_other_words_help_or_do_not():
@@ -215,13 +214,19 @@ def test_highest_and_lowest_say_whether_intervals_overlap():
 
 
 def test_differences_told_and_not_told():
-    table = frame("setting difference low high p", ("a_b", 0.1, 0.02, 0.18, 0.02), ("c", -0.01, -0.13, 0.11, 0.8))
+    table = frame(
+        "setting difference low high p reach",
+        ("a_b", 0.1, 0.02, 0.18, 0.02, 0.12),
+        ("c", -0.01, -0.13, 0.11, 0.8, 0.17),
+    )
     said = readings.small_runs.differences(table, "the_default")
     assert said.startswith("1 of 2 settings can be told from “the default”: a b (+10.0 points, p = 0.02);")
-    assert "The intervals reach 8.0 to 12.0 points to either side" in said
+    assert "a true difference of 12.0 to 17.0 points is found in 80 % of such experiments" in said
     assert "not corrected" in said
     null = readings.small_runs.differences(table.iloc[1:], "the_default")
-    assert null.startswith("None of 1 setting can be told from “the default”. The intervals reach 12.0 points")
+    assert null.startswith(
+        "None of 1 setting can be told from “the default”. What these splits could have shown: a true difference of 17.0 points is"
+    )
     one_split = table.assign(low=np.nan, high=np.nan)
     assert (
         readings.small_runs.differences(one_split, "c")
@@ -229,6 +234,25 @@ def test_differences_told_and_not_told():
     )
     agreeing = table.assign(low=table["difference"], high=table["difference"], p=0.0)
     assert "Too few splits" in readings.small_runs.differences(agreeing, "c")
+
+
+def seed_parts(seed: float, split: float, p: float) -> pd.DataFrame:
+    rows = [("training seed", seed, 0.5 * seed, 2 * seed, np.nan), ("split", split, 0.0, 2 * split, p)]
+    return frame("component sd low high p", *rows).assign(splits=3, seeds=4, n=31)
+
+
+def test_luck_of_the_seed_beside_that_of_the_split():
+    said = readings.small_runs.seeds(seed_parts(0.03, 0.04, 0.01))
+    assert said.startswith(
+        "On 3 splits with 4 training seeds each (31 test images a split) one run strays by 3.0 points (sd; 95 % interval"
+    )
+    assert said.endswith(
+        "Of the variance of one run 36 % is the seed's; that splits differ is clear (p = 0.01, F-test)."
+    )
+    assert "no more than seeds alone" in readings.small_runs.seeds(seed_parts(0.03, 0.01, 0.4))
+    assert readings.small_runs.seeds(seed_parts(0.0, np.nan, np.nan)).endswith("the seed changes no accuracy.")
+    assert "One split tells nothing" in readings.small_runs.seeds(seed_parts(0.03, np.nan, np.nan))
+    assert "one seed" in readings.small_runs.seeds(pd.DataFrame())
 
 
 def grid(*means: float, collapsed: int = 0) -> pd.DataFrame:
@@ -474,9 +498,14 @@ def test_paired_models_better_worse_and_not_told():
     good, bad = answers([1] * 30 + [0] * 10, of=8), answers([1] * 10 + [0] * 30, of=8)
     said = readings.benchmark.paired({"CLIP": good, "YOLO": bad}, 1e-5)
     assert said.startswith("YOLO less CLIP: −50.0 points on 40 images (95 % interval")
-    assert said.endswith("p < 0.001 by McNemar's exact test: CLIP is better.")
-    assert readings.benchmark.paired({"CLIP": bad, "YOLO": good}, 1e-5).endswith("YOLO is better.")
-    assert readings.benchmark.paired({"CLIP": good, "YOLO": good}, 1.0).endswith("they can't be told apart.")
+    assert (
+        "p < 0.001 by McNemar's exact test: CLIP is better. On 40 images, of which one model alone names 20 right,"
+        in said
+    )
+    assert said.endswith(" points is found in 80 % of such tests, a smaller one less often.")
+    assert "YOLO is better." in readings.benchmark.paired({"CLIP": bad, "YOLO": good}, 1e-5)
+    alike = readings.benchmark.paired({"CLIP": good, "YOLO": good}, 1.0)
+    assert "they can't be told apart." in alike and alike.endswith("no difference would be found: they are too few.")
 
 
 def test_model_that_learned_nothing_is_no_contest():

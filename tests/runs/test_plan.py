@@ -110,6 +110,7 @@ def test_planned_memory_is_what_a_training_step_keeps():
 def test_plan_of_a_drawn_world_counts_the_runs_that_its_notebooks_make():
     study = Study.open("mini", planned=True)
     small = study.profile.small_runs
-    grids, validation = 2, 1  # the profile's own pair is of the grid
-    assert len(asked_by(study, "04_hyperparameters")) == (grids + validation) * len(small.pairs) * small.repeats
+    grids, validation = 2, 1  # the profile's own pair is of the grid, and so is its first seed
+    pairs = (grids + validation) * len(small.pairs) * small.repeats
+    assert len(asked_by(study, "04_hyperparameters")) == pairs + (small.seeds - 1) * small.repeats
     assert 100 < len(study.subset("subset_ii")) < len(study.subset("subset_i"))

@@ -77,12 +77,15 @@ class GScoreCAM(BaseCAM):
 def watched_layer(model: nn.Module) -> tuple[nn.Module, object, int]:
     """Return the layer whose channels are asked, how its output becomes (N, K, h, w), and K.
 
-    For a ResNet the last stage; for EfficientNet-Lite0 what is pooled, behind its activation; for a ViT the first normalisation of
-    the last block, since at that block's output no gradient reaches the patches.
+    For a ResNet the last stage, or the one before it where the last has but 2 x 2 places: on drawn figures, whose pixels are known, those
+    tell little of where the body is, and the stage before does (the card of CLIP-mini has the numbers). For EfficientNet-Lite0 what is
+    pooled, behind its activation; for a ViT the first normalisation of the last block, since at that block's output no gradient reaches
+    the patches.
     """
     visual = model.visual
     if hasattr(visual, "layer4"):
-        return visual.layer4, None, visual.layer4[-1].conv3.out_channels
+        stage = visual.layer4 if visual.input_resolution // 32 > 2 else visual.layer3
+        return stage, None, stage[-1].conv3.out_channels
     if hasattr(visual, "trunk"):
         return visual.trunk.bn2, None, visual.projection.in_features
 

@@ -2,13 +2,17 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.optimize import brentq
+from scipy.stats import binom, chi2, norm, t
+from scipy.stats import f as f_ratio
 from sklearn.metrics import precision_recall_fscore_support
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 
 from yogalib.facts.taxonomy import parents
 
+POWER = 0.8  # share of the cases in which a difference is to be found
 ONE_ANSWER = 0.9  # share of the images: a model that names one pose for more of them is called out
 
 
@@ -80,6 +84,64 @@ def mcnemar_p(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue) if only_ours + only_theirs else 1.0
 
 
+def mcnemar_reach(ours: np.ndarray, theirs: np.ndarray, level: float = 0.95) -> float:
+    """Return the smallest difference of two accuracies that McNemar's exact test finds in POWER of the cases.
+
+    For as many pictures and disagreements as there are; right answers as bool (N,). NaN where no difference would be found: the models
+    disagree too seldom.
+    """
+    n, d = len(ours), int((ours != theirs).sum())
+    counts = np.arange(d // 2 + 1)
+    found = counts[2 * binom.cdf(counts, d, 0.5) < 1 - level]  # right alone so seldom, and the test speaks
+    if not len(found):
+        return np.nan
+
+    def power(share: float) -> float:
+        return binom.cdf(found[-1], d, share) + binom.sf(d - found[-1] - 1, d, share)
+
+    return float(d / n * (2 * brentq(lambda share: power(share) - POWER, 0.5, 1) - 1))
+
+
+def resampled_reach(half: float, splits: int, level: float = 0.95) -> float:
+    """Return the smallest difference that the t-test over some splits finds in POWER of the cases.
+
+    half : of the difference's interval, from the middle to one side (`paired_difference`), which tells how it varies.
+    """
+    if splits < 2 or not half > 0:
+        return np.nan
+    errors = np.sqrt(splits) * TTestPower().solve_power(nobs=splits, alpha=1 - level, power=POWER)
+    return float(half * errors / t.ppf((1 + level) / 2, splits - 1))
+
+
+def variance_components(values: np.ndarray, level: float = 0.95) -> pd.DataFrame:
+    """Part what varies between splits from what varies between training seeds on one split; a table of standard deviations.
+
+    values : (R, S), of R splits, S >= 2 seeds each. A one-way analysis of variance with splits as random groups; a seed names another
+    sequence of chance on each split, so seeds are nested in splits. Rows: training seed, split. Columns: component, sd (of the split's, 0
+    where the splits differ no more than seeds let them), low, high (the seed's by chi-squared, the split's by Williams 1962, within which
+    0 is the lowest), p (F-test that splits add nothing; the split's alone). NaN where values are all alike, or of one split.
+    """
+    splits, seeds = values.shape
+    free = splits - 1, splits * (seeds - 1)
+    between = seeds * np.sum((values.mean(axis=1) - values.mean()) ** 2)
+    within = np.sum((values - values.mean(axis=1, keepdims=True)) ** 2)
+    tails = (1 + level) / 2, (1 - level) / 2
+    seed, of_seed = within / free[1], [within / chi2.ppf(tail, free[1]) for tail in tails]
+    if splits < 2 or not within > 0:
+        split, of_split, p = np.nan, [np.nan] * 2, np.nan
+    else:
+        ratio = between / free[0] / seed
+        split, p = (between / free[0] - seed) / seeds, f_ratio.sf(ratio, *free)
+        of_split = [
+            between * (1 - f_ratio.ppf(tail, *free) / ratio) / (seeds * chi2.ppf(tail, free[0])) if ratio else np.nan
+            for tail in tails
+        ]
+    rows = [("training seed", seed, *of_seed), ("split", split, *of_split)]
+    table = pd.DataFrame(rows, columns=["component", "sd", "low", "high"])
+    table[["sd", "low", "high"]] = np.sqrt(table[["sd", "low", "high"]].clip(lower=0))
+    return table.assign(p=[np.nan, p])
+
+
 def largest_share(values: np.ndarray) -> float:
     """Return the share of the commonest of some places, (N,): of labels, what one answer to everything would get."""
     return float(np.bincount(values).max() / len(values))
@@ -115,11 +177,10 @@ def paired_proportions(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, flo
 def small_draws(hits: np.ndarray, size: int, draws: int = 1000, seed: int = 0) -> np.ndarray:
     """Return the accuracy of each model on random draws of a few pictures, (D, M), the same pictures for all models.
 
-    hits : bool (M, N), right answers of M models on N pictures. size : pictures of a draw, without replacement (the paper's Table 4
-    was measured on 53).
+    hits : bool (M, N), right answers of M models on N pictures. size : pictures of a draw (the paper's Table 4 was measured on 53), with
+    replacement: without it the draws would vary as if there were no pictures in the world but these N.
     """
-    rng = np.random.default_rng(seed)
-    chosen = rng.random((draws, hits.shape[1])).argsort(axis=1)[:, :size]
+    chosen = np.random.default_rng(seed).integers(hits.shape[1], size=(draws, size))
     return hits[:, chosen].mean(axis=2).T
 
 

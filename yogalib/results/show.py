@@ -12,10 +12,11 @@ from PIL import Image
 
 # shares in the files, percent on the page; differences of shares and their spread are points
 PERCENT = ("accuracy", "in_five", "rivals", "mean", "value", "commonest_class", "best", "calibration_error", "recall")
-POINTS = ("difference", "sd")
+POINTS = ("difference", "sd", "reach")
 HEADINGS = {
     "commonest_class": "commonest class",
     "best": "draws in which it is best",
+    "reach": "found in 4 of 5 cases from",
     "l2_name": "group (level 2)",
     "sanskrit": "Sanskrit",
     "english": "English",

@@ -18,8 +18,10 @@ from yogalib.results.metrics import (
     mcnemar_p,
     mean_interval,
     paired_difference,
+    resampled_reach,
     small_draws,
     top_k,
+    variance_components,
     weighted_scores,
     wilson,
 )
@@ -127,13 +129,13 @@ def zero_shot_accuracy(runs: dict[str, Run]) -> pd.DataFrame:
 
 
 def draw_ranks(runs: dict[str, Run], size: int) -> pd.DataFrame:
-    """Return what Table 4 would say if it were measured on a random draw of `size` pictures, 1,000 times.
+    """Return what Table 4 would say if it were measured on `size` pictures such as these, drawn 1,000 times.
 
     Columns: encoder, accuracy (on all pictures), low, high (the middle 95 % of the draws), best (share of the draws in which no other
     encoder is better), lowest_rank, highest_rank (the middle 95 %; ties share the better rank).
     """
     hits = np.stack([run.hits for run in runs.values()])
-    drawn = small_draws(hits, min(size, hits.shape[1]))
+    drawn = small_draws(hits, size)
     ranks = 1 + (drawn[:, None, :] > drawn[:, :, None]).sum(axis=2)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     first, last = np.quantile(ranks, [0.025, 0.975], axis=0, method="nearest")
@@ -262,15 +264,24 @@ def against(runs: dict[str, Run], reference: str) -> pd.DataFrame:
 def compared(runs: dict[str, list[Run]], reference: str, test_share: float) -> pd.DataFrame:
     """Compare each setting with the reference, split by split (metrics.paired_difference).
 
-    Columns: setting, difference, low, high, p; the reference itself is left out.
+    Columns: setting, difference, low, high, p, reach (the smallest difference found in POWER of the cases); the reference itself is left out.
     """
     scores = {name: [run.hits.mean() for run in group] for name, group in runs.items()}
-    rows = [
-        (name, *paired_difference(values, scores[reference], test_share))
-        for name, values in scores.items()
-        if name != reference
-    ]
-    return pd.DataFrame(rows, columns=["setting", "difference", "low", "high", "p"])
+    rows = []
+    for name, values in scores.items():
+        if name != reference:
+            difference, low, high, p = paired_difference(values, scores[reference], test_share)
+            rows.append((name, difference, low, high, p, resampled_reach((high - low) / 2, len(values))))
+    return pd.DataFrame(rows, columns=["setting", "difference", "low", "high", "p", "reach"])
+
+
+def seed_table(runs: list[list[Run]]) -> pd.DataFrame:
+    """Return what of the spread of top-1 is the split's and what the training seed's. runs : a list a split, a run a seed.
+
+    Columns: those of metrics.variance_components, splits, seeds (of each split), n (images of a test part).
+    """
+    table = variance_components(np.array([[run.hits.mean() for run in group] for group in runs]))
+    return table.assign(splits=len(runs), seeds=len(runs[0]), n=len(runs[0][0].hits))
 
 
 def map_scores(scores: dict[tuple[str, str], dict[str, np.ndarray]]) -> pd.DataFrame:

@@ -46,9 +46,10 @@ def syntax(study) -> dict[str, list[Ask]]:
 
 
 def hyperparameters(study) -> dict[str, dict]:
-    """Tables 6 and 7: the grid, by subset and pair; the pairs on the validation parts; the profile's own pair."""
+    """Tables 6 and 7: the grid, by subset and pair; the pairs on the validation parts; the profile's own pair; and that, by split, an ask a seed."""
     small = study.profile.small_runs
     seeds, pairs = study.split_seeds(small.repeats), [tuple(pair) for pair in small.pairs]
+    first = study.profile.fine_tuning.seed
     return {
         "grid": {
             subset: {pair: [asks.small(study, seed, pair, subset=subset) for seed in seeds] for pair in pairs}
@@ -56,6 +57,7 @@ def hyperparameters(study) -> dict[str, dict]:
         },
         "validation": {pair: [asks.small(study, seed, pair, on_validation=True) for seed in seeds] for pair in pairs},
         "own": [asks.small(study, seed) for seed in seeds],
+        "seeds": [[asks.small(study, seed, seed=first + more) for more in range(small.seeds)] for seed in seeds],
     }
 
 

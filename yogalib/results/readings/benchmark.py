@@ -1,10 +1,11 @@
 """What notebook 07 shows of models of other kinds."""
 
+import numpy as np
 import pandas as pd
 
-from yogalib.results.metrics import paired_proportions
+from yogalib.results.metrics import POWER, mcnemar_reach, paired_proportions
 from yogalib.results.readings.small_runs import highest
-from yogalib.results.readings.wording import CLEAR, many, no_contest, one_answer, p_words, points
+from yogalib.results.readings.wording import CLEAR, many, no_contest, one_answer, p_words, points, share
 from yogalib.results.show import number
 
 
@@ -32,8 +33,17 @@ def paired(runs: dict, p: float) -> str:
     verdict = "they can't be told apart" if p >= CLEAR else f"{second if difference > 0 else first} is better"
     return (
         f"{second} less {first}: {points(difference)} points on {many(len(ours.hits), 'image')} (95 % interval of Bonett and Price "
-        f"{points(low)} to {points(high)}), {p_words(p)} by McNemar's exact test: {verdict}."
+        f"{points(low)} to {points(high)}), {p_words(p)} by McNemar's exact test: {verdict}. {reach(ours.hits, theirs.hits)}"
     )
+
+
+def reach(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """Say what difference two models' answers to the same images could have shown; right answers as bool (N,)."""
+    least, apart = mcnemar_reach(ours, theirs), int((ours != theirs).sum())
+    where = f"On {many(len(ours), 'image')}, of which one model alone names {apart} right,"
+    if np.isnan(least):
+        return f"{where} no difference would be found: they are too few."
+    return f"{where} a true difference of {100 * least:.1f} points is found in {share(POWER, 0)} of such tests, a smaller one less often."
 
 
 def cost(table: pd.DataFrame, runs: dict) -> str:

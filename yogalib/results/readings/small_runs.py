@@ -6,7 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from yogalib.results.metrics import POWER
 from yogalib.results.readings.wording import (
+    CLEAR,
+    bounds,
     extremes,
     listed,
     many,
@@ -41,11 +44,34 @@ def differences(table: pd.DataFrame, reference: str) -> str:
     apart = [row for row in sure if row["low"] > 0 or row["high"] < 0]
     told = [f"{plain(row['setting'])} ({points(row['difference'])} points, {p_words(row['p'])})" for row in apart]
     which = f": {listed(told)}; p-values are not corrected for their number" if told else ""
-    reach = " to ".join(dict.fromkeys(f"{100 * each:.1f}" for each in (half[half > 0].min(), half.max())))
+    reach = " to ".join(dict.fromkeys(f"{100 * each:.1f}" for each in (table["reach"].min(), table["reach"].max())))
     return (
-        f"{len(apart) or 'None'} of {many(len(sure), 'setting')} can be told from “{plain(reference)}”{which}. The intervals reach {reach} "
-        "points to either side: a smaller difference could not be seen here."
+        f"{len(apart) or 'None'} of {many(len(sure), 'setting')} can be told from “{plain(reference)}”{which}. What these splits could have "
+        f"shown: a true difference of {reach} points is found in {share(POWER, 0)} of such experiments, a smaller one less often."
     )
+
+
+def seeds(table: pd.DataFrame) -> str:
+    """Say what the training seed does beside the split (tables.seed_table); an empty table is of one seed a split."""
+    if table.empty:
+        return "Each split was trained with one seed (`small_runs.seeds` in the profile), so the two can't be told apart here."
+    seed, split = table.to_dict("records")
+    of = f"{many(seed['splits'], 'split')} with {many(seed['seeds'], 'training seed')} each ({many(seed['n'], 'test image')} a split)"
+    if not seed["sd"] > 0:
+        return f"On {of} the seed changes no accuracy."
+    told = f"On {of} one run strays by {spread_words(seed)} from the split's mean by its seed alone"
+    if np.isnan(split["sd"]):
+        return f"{told}. One split tells nothing of how splits differ."
+    told += f", and the split's mean by {spread_words(split)} from the mean of all"
+    if split["p"] >= CLEAR:
+        return f"{told}. The splits differ no more than seeds alone would make them ({p_words(split['p'])}, F-test), or too few were tried."
+    part = seed["sd"] ** 2 / (seed["sd"] ** 2 + split["sd"] ** 2)
+    return f"{told}. Of the variance of one run {share(part, 0)} is the seed's; that splits differ is clear ({p_words(split['p'])}, F-test)."
+
+
+def spread_words(row: dict) -> str:
+    """Return a component of variance in words (a row of metrics.variance_components)."""
+    return f"{100 * row['sd']:.1f} points (sd; 95 % interval {bounds(row)})"
 
 
 def grid(tables: dict[str, pd.DataFrame]) -> str:

@@ -31,10 +31,8 @@ def zero_shot(table: pd.DataFrame, chance: float, runs: dict) -> str:
     return text + one_answer(runs)
 
 
-def draws(ranks: pd.DataFrame, size: int, n: int) -> str:
-    """Say how far a test part of that size, drawn of n images, can order the encoders (tables.draw_ranks)."""
-    if n <= size:
-        return f"There are {n} images, no more than {size}: each draw is all of them, and says nothing new."
+def draws(ranks: pd.DataFrame, size: int) -> str:
+    """Say how far a test part of that size can order the encoders (tables.draw_ranks)."""
     rows = ranks.to_dict("records")
     pairs = [(one, other) for place, one in enumerate(rows) for other in rows[place + 1 :]]
     if not pairs:
