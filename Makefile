@@ -42,7 +42,7 @@ SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json
 
 .DEFAULT_GOAL = help
-.PHONY: FORCE help setup reproduce runs plan rehearse report test test-full lab pretrain pretrain-lite bench doctor lock lint clean
+.PHONY: FORCE help setup reproduce runs plan rehearse report test test-full lab pretrain pretrain-lite pretrain-yolo bench doctor lock lint clean
 .DELETE_ON_ERROR:
 
 help:  ## print this list
@@ -106,6 +106,9 @@ pretrain: $(SETUP)  ## pre-train CLIP-mini anew (about an hour and a half on two
 
 pretrain-lite: $(SETUP)  ## pre-train CLIP-lite anew (about two hours of one core)
 	@$(PY) -m yogalib pretrain-lite
+
+pretrain-yolo: $(SETUP)  ## pre-train a small YOLOv8-cls on the same drawn bodies anew (about half an hour of one core)
+	@$(PY) -m yogalib pretrain-yolo
 
 bench: $(SETUP)  ## compare our speed with the naive loop's, side by side
 	@$(PY) -m yogalib bench

@@ -42,6 +42,7 @@ RUN_BY = {
     r"make lab\b": "test_readme.py::test_lab_opens_on_the_notebooks_with_this_environments_kernel",
     r"make clean\b": "test_readme.py::test_clean_removes_what_was_made_and_nothing_else",
     r"make pretrain-lite\b": "tools/test_pretrain_lite.py::test_killed_lite_goes_on_to_the_same_weights",
+    r"make pretrain-yolo\b": "tools/test_pretrain_yolo.py::test_killed_yolo_goes_on_to_the_same_weights",
     r"make pretrain\b": "tools/test_pretrain.py::test_killed_run_goes_on_to_the_same_weights",
     r"(make|\S*python -m yogalib) bench\b": "tools/test_bench.py::test_make_bench_prints_every_row_and_keeps_it_when_asked",
     r"make (setup|lint|lock)\b": "test_environment.py::test_this_environment_is_the_locked_one",

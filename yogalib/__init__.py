@@ -17,6 +17,7 @@ results     runs to numbers, tables, figures: metrics, tables, confusions, audit
             beside, carry, card, atlas, readings; openers, figures, ways, galleries, style, show, handover
 study       a profile at work: what a notebook opens
 pages       notebooks to report: report, index, summary, inputs, console, templates
-tools       commands beside the study: doctor, predict, executor, rehearse, explore, try_it, curate, pretrain, pretrain_lite, bench
+tools       commands beside the study: doctor, predict, executor, rehearse, explore, try_it, curate, pretrain, pretrain_lite,
+            pretrain_yolo, bench
 __main__    the command line
 """

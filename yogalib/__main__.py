@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command(_pretrain, "pre-train CLIP-mini anew")
     command(_pretrain_lite, "pre-train CLIP-lite anew")
+    command(_pretrain_yolo, "pre-train a small YOLOv8-cls on drawn bodies anew")
     command(_doctor, "say which profiles can run here, and what mends the others")
     command(_plan, "say what a profile would run and take, without weights or data").add_argument("profile")
     rehearse = command(_rehearse, "make a small world for a rehearsal of a whole profile (make rehearse)")
@@ -228,6 +229,13 @@ def _pretrain_lite(arguments) -> None:
     from yogalib.tools.pretrain_lite import main as pretrain_lite
 
     pretrain_lite()
+
+
+def _pretrain_yolo(arguments) -> None:
+    """Pre-train YOLOv8n-cls on CLIP-mini's drawn bodies, to tell classes apart that follow from their facts; a killed run goes on."""
+    from yogalib.tools.pretrain_yolo import main as pretrain_yolo
+
+    pretrain_yolo()
 
 
 def _plan(arguments) -> None:

@@ -159,7 +159,9 @@ class SmallRuns(_Strict):
 class Yolo(_Strict):
     """Section 5: YOLOv8-cls, trained by ultralytics' own code on the same split."""
 
-    model: str  # yolov8n-cls.yaml: a shape, from random weights; yolov8x-cls.pt: published weights
+    # yolov8n-cls-mini: ours, pre-trained on drawn bodies; yolov8x-cls.pt: published weights, or a file beside them; yolov8n-cls.yaml: a
+    # shape, from random weights
+    model: str
     resolution: Count
     batch: Count
     epochs: Count

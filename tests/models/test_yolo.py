@@ -12,8 +12,9 @@ from conftest import write_photos
 from PIL import Image
 
 from yogalib.errors import BadInput
-from yogalib.models.published import YOLO, weights_of
-from yogalib.models.yolo import KEPT, ask_yolo, link_images
+from yogalib.models import published
+from yogalib.models.published import YOLO, start_digest, weights_of
+from yogalib.models.yolo import KEPT, _open, apart, ask_yolo, link_images, write_untrained
 from yogalib.profile import read_profile
 from yogalib.runs import asks
 from yogalib.study import Study
@@ -75,7 +76,37 @@ def test_missing_weights_are_named_and_never_fetched(tmp_path, monkeypatch):
         weights_of(settings, tmp_path)
     monkeypatch.setitem(YOLO, settings.model, None)
     assert weights_of(settings, tmp_path).endswith("yolov8x-cls.pt")
-    assert weights_of(read_profile("mini").yolo, tmp_path) == "yolov8n-cls.yaml"
+    shape = settings.model_copy(update={"model": "yolov8n-cls.yaml"})
+    assert weights_of(shape, tmp_path) == "yolov8n-cls.yaml" and start_digest(shape, tmp_path) is None
+    with pytest.raises(BadInput, match="yolo.model 'yolov8n-cls' is unknown: give yolov8n-cls-mini, a file"):
+        weights_of(settings.model_copy(update={"model": "yolov8n-cls"}), tmp_path)
+    monkeypatch.setattr(published, "MINI_YOLO", tmp_path / "yolov8n-cls-mini.safetensors")
+    with pytest.raises(BadInput, match="make them with 'make pretrain-yolo'"):
+        weights_of(read_profile("mini").yolo, tmp_path)
+
+
+def test_training_starts_from_the_weights_that_come_with_yogalib(photos, folders, monkeypatch):
+    monkeypatch.setenv("DATA", str(photos))
+    changes = {"yolo.epochs": 1, "yolo.resolution": 32, "yolo.batch": 16, "yolo.learning_rate": 1e-9}
+    study = Study.open("photos", changes)
+    assert study.profile.yolo.model == published.MINI_YOLO.stem
+    run = study.runs(asks.yolo(study, 0, kept=True))
+    assert run.config["weights"] == hashlib.sha256(published.MINI_YOLO.read_bytes()).hexdigest()[:16]
+    ours, theirs = (apart(folders, first_weights, file) for file in (published.MINI_YOLO, run.folder / KEPT))
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    # a network of the user's own, and another under its name, are other runs
+    own = Study.open("photos", changes | {"yolo.model": "mine.pt"})
+    (folders / "weights").mkdir()
+    write_untrained("yolov8n-cls.yaml", folders / "weights" / "mine.pt")
+    names = {published.start_digest(own.profile.yolo, folders / "weights")}
+    (folders / "weights" / "mine.pt").write_bytes(published.MINI_YOLO.read_bytes())
+    (folders / "weights" / "mine.pt.sha256").unlink()
+    names.add(published.start_digest(own.profile.yolo, folders / "weights"))
+    assert len(names) == 2
+
+
+def first_weights(file) -> np.ndarray:
+    return _open(file).model.state_dict()["model.0.conv.weight"].float().numpy()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="nothing to hide")

@@ -8,7 +8,8 @@ from PIL import Image
 
 from yogalib.models.costs import Costs
 from yogalib.models.linear import linear_on_pixels
-from yogalib.results.benchmark import class_differences, training_table
+from yogalib.profile import read_profile
+from yogalib.results.benchmark import bodies_seen, class_differences, training_table
 from yogalib.results.metrics import wilson
 from yogalib.results.tables import over_splits, small_table, weighted_table
 from yogalib.study import Study
@@ -26,6 +27,17 @@ def test_linear_model_learns_what_a_linear_model_can_learn():
     assert answers.shape == (30, 3)
     assert answers.sum(1) == pytest.approx(1)
     assert (answers.argmax(1) == labels[90:]).mean() > 0.95
+
+
+def test_bodies_of_shipped_models_alone_are_told_of(tmp_path):
+    settings = read_profile("mini").yolo
+    seen = bodies_seen("CLIP-mini-RN", settings, tmp_path)
+    assert set(seen) == {"CLIP-mini-RN", "yolov8n-cls-mini"} and min(seen.values()) >= 100_000
+    shape = settings.model_copy(update={"model": "yolov8n-cls.yaml"})
+    assert bodies_seen("CLIP-mini-RN-random", shape, tmp_path) == {}
+    own = tmp_path / "own.safetensors"
+    own.touch()
+    assert bodies_seen(str(own), shape, tmp_path) == {}
 
 
 def test_pictures_from_elsewhere_are_of_known_poses_and_no_twins(photos, folders, monkeypatch):

@@ -476,10 +476,18 @@ def test_most_confused_pairs():
 
 
 def test_starts_of_unequal_models_are_told():
-    said = readings.benchmark.starts("CLIP-mini-RN", "yolov8n-cls.yaml")
-    assert said.startswith("CLIP-mini-RN starts from pre-trained weights, yolov8n-cls starts from random weights;")
-    assert readings.benchmark.starts("ViT-B/32", "yolov8x-cls.pt").endswith(
+    said = readings.benchmark.starts("CLIP-mini-RN", "yolov8n-cls.yaml", {"CLIP-mini-RN": 480_000})
+    assert said.startswith(
+        "CLIP-mini-RN starts from pre-trained weights, yolov8n-cls starts from random weights (CLIP-mini-RN on 480,000 drawn bodies);"
+    )
+    assert readings.benchmark.starts("ViT-B/32", "yolov8x-cls.pt", {}).endswith(
         "yolov8x-cls starts from pre-trained weights."
+    )
+    both = {"CLIP-mini-RN": 480_000, "yolov8n-cls-mini": 480_000}
+    assert "therefore" not in readings.benchmark.starts(*both, both)
+    assert readings.benchmark.starts(*both, both | {"yolov8n-cls-mini": 1}).endswith(
+        "(CLIP-mini-RN on 480,000 drawn bodies and yolov8n-cls-mini on 1 drawn body); the comparison is therefore of pre-training as "
+        "much as of networks."
     )
 
 

@@ -35,6 +35,8 @@ YOLO = {
     "yolov8l-cls.pt": None,
     "yolov8x-cls.pt": "78eee110c8dddafcd5b0b7742eba9a351f117a2f67944c86019bd53138f00954",
 }
+# ours, in the place of published ones (yogalib.tools.pretrain_yolo)
+MINI_YOLO = Path(__file__).parent / "mini" / "yolov8n-cls-mini.safetensors"
 # Detector and full landmark model (Apache-2.0) lie in a wheel that any package index has. It is unpacked and never installed: it
 # pins an old numpy, and there is none for a newer Python, so that of one system and Python is taken everywhere.
 MEDIAPIPE = "mediapipe==0.10.21"
@@ -80,19 +82,36 @@ def find_encoder(name: str, weights: Path) -> Path | None:
 
 
 def weights_of(settings: Yolo, weights: Path) -> str:
-    """Return what ultralytics starts from: the path of published weights, or the name of a shape to fill at random.
+    """Return what YOLO starts from: the path of published weights or of ours, or the name of a shape to fill at random.
 
-    Raises BadInput when the weights are not there, since ultralytics would fetch them without asking, or when they are not
-    those that were published or first seen.
+    Raises BadInput for another name; when the weights are not there, since ultralytics would fetch them without asking; and when they
+    are not those that were published or first seen.
     """
-    if not settings.model.endswith(".pt"):
+    if settings.model == MINI_YOLO.stem:
+        if MINI_YOLO.is_file():
+            return str(MINI_YOLO)
+        raise BadInput(
+            f"weights of {settings.model} do not come with this version: make them with 'make pretrain-yolo'"
+        )
+    if settings.model.endswith((".yaml", ".yml")):
         return settings.model
+    if not settings.model.endswith(".pt"):
+        raise BadInput(
+            f"yolo.model '{settings.model}' is unknown: give {MINI_YOLO.stem}, a file of weights such as yolov8n-cls.pt, or "
+            "a shape such as yolov8n-cls.yaml, for random weights"
+        )
     file = weights / settings.model
     if not file.is_file():
         fetch = f"run 'python -m yogalib weights {file.name}', or " if file.name in YOLO else ""
         raise BadInput(f"weights of {file.name} not found: {fetch}put ultralytics' file into {weights}")
     _check_yolo(file)
     return str(file.resolve())
+
+
+def start_digest(settings: Yolo, weights: Path) -> str | None:
+    """Return what stands for the weights that YOLO starts from in a run's configuration, 16 hexadecimal digits; None for a shape."""
+    start = weights_of(settings, weights)
+    return sha256_of(Path(start))[:16] if Path(start).is_file() else None
 
 
 def bring_weights(name: str, weights: Path, source: Path | None = None) -> Path:

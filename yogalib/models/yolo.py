@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from yogalib.dataset.images import open_image
+from yogalib.models.checkpoints import read_weights
 from yogalib.models.costs import timed
 from yogalib.models.meter import Meter
 from yogalib.models.published import weights_of
@@ -23,6 +24,7 @@ from yogalib.processes import in_own_process
 from yogalib.profile import Yolo
 
 KEPT = "model.pt"  # weights of the best epoch, in the folder of a run that keeps them
+MINI_SHAPE = "yolov8n-cls.yaml"  # of the weights that come with yogalib (yogalib.models.published)
 BATCH = 256
 QUIET = {
     "YOLO_OFFLINE": "true",
@@ -75,13 +77,13 @@ def train_yolo(
     for name in counts:
         link_images(parts[name], images, folder / "images" / name)
     files = [images / path for path in parts["test"]["path"]]
-    return _apart(folder, _train, folder.resolve(), start, settings, counts, files, device)
+    return apart(folder, _train, folder.resolve(), start, settings, counts, files, device)
 
 
 def write_untrained(shape: str, file: Path) -> None:
     """Write a network of a shape, such as yolov8n-cls.yaml, with random weights, in the form of ultralytics' published ones."""
     with tempfile.TemporaryDirectory() as folder:
-        _apart(Path(folder), _write_untrained, shape, file.resolve())
+        apart(Path(folder), _write_untrained, shape, file.resolve())
 
 
 def ask_yolo(
@@ -95,10 +97,10 @@ def ask_yolo(
     already.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return _apart(Path(folder), _ask, str(model), task, files, resolution, device, more)
+        return apart(Path(folder), _ask, str(model), task, files, resolution, device, more)
 
 
-def _apart(folder: Path, work: Callable, *arguments):
+def apart(folder: Path, work: Callable, *arguments):
     """Return `work(*arguments)`, done in a process of its own with as many threads as this one. folder : for ultralytics' own files."""
     folder = folder.resolve()
     environment = QUIET | {"YOLO_CONFIG_DIR": str(folder), "MPLCONFIGDIR": str(folder)}
@@ -146,10 +148,26 @@ def _work(folder: Path, threads: int, work: Callable, *arguments):
 
 
 def _open(model: str | Path):
-    """Return ultralytics' model, from a file or the name of a shape."""
+    """Return ultralytics' model, from a file or the name of a shape. Tensors alone, .safetensors, are ours."""
     from ultralytics import YOLO  # patches: see above
 
-    return YOLO(model, task="classify")
+    if not str(model).endswith(".safetensors"):
+        return YOLO(model, task="classify")
+    state, _ = read_weights(Path(model), Path(model).parent)
+    opened = YOLO(MINI_SHAPE, task="classify")
+    opened.model = fresh_network(len(state["model.9.linear.bias"]))
+    opened.model.load_state_dict(state)
+    opened.ckpt = {
+        "model": opened.model
+    }  # as of a file of its own: training then starts from these weights, not at random
+    return opened
+
+
+def fresh_network(classes: int) -> nn.Module:
+    """Return the network of MINI_SHAPE before any training. Only in a process of its own."""
+    from ultralytics.nn.tasks import ClassificationModel  # patches: see above
+
+    return ClassificationModel(MINI_SHAPE, nc=classes, verbose=False)
 
 
 def _write_untrained(shape: str, file: Path) -> None:

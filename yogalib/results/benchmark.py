@@ -1,5 +1,6 @@
 """Tables of section 5: CLIP beside YOLO, in accuracy, training and inference."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,26 @@ from yogalib.dataset.pixels import to_pixels
 from yogalib.facts.prompts import class_names
 from yogalib.models.costs import Costs, timed
 from yogalib.models.device import Device
-from yogalib.models.encoders import Encoder
+from yogalib.models.encoders import LITE_WEIGHTS, MINI_WEIGHTS, Encoder, weights_file
 from yogalib.models.kept import tuned_encoder
+from yogalib.models.published import weights_of
 from yogalib.models.yolo import KEPT, ask_yolo
 from yogalib.models.zero_shot import answerer, classify
 from yogalib.profile import Yolo
 from yogalib.results.metrics import paired_proportions, wilson
 from yogalib.runs.store import Run
+
+
+def bodies_seen(encoder: str, settings: Yolo, weights: Path) -> dict[str, int]:
+    """Return on how many drawn bodies models were pre-trained, by name, of those whose weights come with yogalib and say so."""
+    starts = {encoder: weights_file(encoder, weights), settings.model: Path(weights_of(settings, weights))}
+    ours = {
+        name: file for name, file in starts.items() if file is not None and file.parent in (MINI_WEIGHTS, LITE_WEIGHTS)
+    }
+    return {
+        name: json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))["pictures"]
+        for name, file in ours.items()
+    }
 
 
 def time_clip(

@@ -19,6 +19,7 @@ from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import pose_names
 from yogalib.models.encoders import weights_digest
 from yogalib.models.meter import Meter, machine
+from yogalib.models.published import start_digest
 from yogalib.paths import Paths, partial_folder, write_whole
 from yogalib.profile import Machine
 from yogalib.runs.progress import Progress
@@ -186,6 +187,8 @@ class Workshop:
         config = ask.decides | {"precision": self.device.precision}
         if ask.encoder:
             config["weights"] = weights_digest(ask.encoder, self.weights, ask.seed)
+        if ask.kind == "yolo" and (start := start_digest(ask.settings, self.weights)):
+            config["weights"] = start
         return config | ask.named(lambda other: run_id(self.configuration(other)))
 
     def run(self, ask) -> Run:

@@ -9,14 +9,15 @@ from yogalib.results.readings.wording import CLEAR, many, no_contest, one_answer
 from yogalib.results.show import number
 
 
-def starts(encoder: str, model: str) -> str:
-    """Say what both models know before their training. model : YOLO's file; a .yaml is a shape without weights."""
+def starts(encoder: str, model: str, bodies: dict[str, int]) -> str:
+    """Say what both models know before their training. model : YOLO's file; a .yaml is a shape without weights. bodies : benchmark.bodies_seen."""
     known = {encoder: not encoder.endswith("-random"), model.split(".")[0]: not model.endswith(".yaml")}
     told = [f"{name} starts from {'pre-trained' if trained else 'random'} weights" for name, trained in known.items()]
-    unequal = (
-        "; the comparison is therefore of pre-training as much as of networks" if len(set(known.values())) > 1 else ""
-    )
-    return f"{told[0]}, {told[1]}{unequal}."
+    seen = [f"{name} on {count:,} drawn {'body' if count == 1 else 'bodies'}" for name, count in bodies.items()]
+    before = f" ({' and '.join(seen)})" if seen else ""
+    alike = len(set(known.values())) == 1 and len({bodies.get(name) for name in known}) == 1
+    unequal = "" if alike else "; the comparison is therefore of pre-training as much as of networks"
+    return f"{told[0]}, {told[1]}{before}{unequal}."
 
 
 def benchmark(table: pd.DataFrame, runs: dict) -> str:
