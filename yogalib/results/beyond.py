@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from yogalib.facts.taxonomy import parents, superclass_names
+from yogalib.models.encoders import open_encoder, weights_file
 from yogalib.models.kept import at_work
 from yogalib.models.network import frozen, frozen_at_work
 from yogalib.models.published import BLAZEPOSE
+from yogalib.models.redrawn import redrawing
 from yogalib.results.metrics import mcnemar_p, top_k, wilson
 from yogalib.results.openers import Answers, Opener, by_column
 from yogalib.runs.asks import Ask
@@ -29,7 +31,9 @@ def score(run: Run) -> dict:
 
 
 def network_of(ask: Ask) -> str:
-    """Return what looks at the images of an ask: `CLIP`, `BlazePose`, `ImageNet's`; nothing where true joints are given."""
+    """Return what looks at the images of an ask, such as `CLIP`, `BlazePose` or `ImageNet's`; nothing where true joints are given."""
+    if ask.kind == "redrawn":
+        return "BlazePose, then CLIP"
     if ask.kind == "joints":
         return "BlazePose" if ask.settings.joints == "blazepose" else ""
     return "ImageNet's" if ask.kind == "network" else "CLIP"
@@ -43,10 +47,12 @@ def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, R
     for family, ways in asked.items():
         for way, ask in ways.items():
             name = network_of(ask)
-            if ask.kind != "blend" and name and name not in rows and (ask.kept or ask.kind == "network"):
-                rows[name] = (
-                    _of_kept(runs[family][way], study, contents) if ask.kept else _of_frozen(ask, study, contents)
-                )
+            if ask.kind == "blend" or not name or name in rows:
+                continue
+            if ask.kept:
+                rows[name] = _of_kept(runs[family][way], study, contents)
+            elif ask.kind in _UNKEPT:
+                rows[name] = _UNKEPT[ask.kind](ask, study, contents)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ms", "mb"])
 
 
@@ -76,6 +82,17 @@ def _of_frozen(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
     return _median(see, say, contents), sum(weights.numel() for weights in tower.parameters()) * 4 / 1e6
 
 
+def _of_redrawn(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
+    encoder, weights = open_encoder(ask.encoder, study.paths.weights, ask.seed), study.paths.weights
+    with TemporaryDirectory() as nothing_kept:
+        median = _median(*redrawing(encoder, ask.prompts, study.device, weights, Path(nothing_kept)), contents)
+    files = [weights_file(ask.encoder, weights), *(weights / "blazepose" / name for name in BLAZEPOSE)]
+    return median, sum(file.stat().st_size for file in files) / 1e6
+
+
+_UNKEPT = {"network": _of_frozen, "redrawn": _of_redrawn}
+
+
 def ways_table(asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]], looks: pd.DataFrame) -> pd.DataFrame:
     """Return a row a way: family, way, images (seen in training), accuracy, low, high, n, in_five, seconds, ms, mb.
 
@@ -101,7 +118,7 @@ def _look(ask: Ask, looks: pd.DataFrame) -> tuple[float, float]:
 
 def _seconds(ask: Ask, run: Run, images: int, ms: float, runs: dict[str, dict[str, Run]]) -> float:
     """Return what training took; runs that the ask goes on from or is made of included."""
-    if ask.kind == "zero_shot":
+    if ask.kind in ("zero_shot", "redrawn"):
         return 0.0
     folder = run.folder.parent
     others = [Run(folder / name) for name in [run.config.get("of"), *run.config.get("parts", [])] if name]

@@ -244,6 +244,13 @@ def joints(study, train: pd.DataFrame, test: pd.DataFrame, method: str, of: Ask 
     return Ask("joints", study.source, test[ROW], train[ROW], settings=settings, of=of, note=note, **changes)
 
 
+def redrawn(study, test: pd.DataFrame) -> Ask:
+    """Ask the profile's main encoder, untrained, about the bodies found in photographs, drawn anew (yogalib.models.redrawn)."""
+    tuning = study.profile.fine_tuning
+    given = {"encoder": tuning.encoder, "prompt": study.profile.beyond.prompt, "seed": tuning.seed}
+    return Ask("redrawn", study.source, test[ROW], **given)
+
+
 def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str) -> Ask:
     """Ask what the frozen features of the profile's main encoder tell (yogalib.models.probe); words are those of its section beyond."""
     tuning = study.profile.fine_tuning

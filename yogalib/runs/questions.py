@@ -155,8 +155,11 @@ def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict
     name = f"skeleton-{study.profile.name}"
     after = asks.joints(study, train, test, "network", of=learnt, kept=True, names=(name,))
     alone = {way: asks.joints(study, train, test, way) for way in get_args(JointsWay)}
+    words = {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)}
+    if study.profile.beyond.joints == "blazepose":  # what is drawn already need not be drawn anew
+        words["CLIP, redrawn"] = asks.redrawn(study, test)
     return {
-        "words alone": {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)},
+        "words alone": words,
         "skeleton": alone | {"written poses, then images": after},
     }
 
