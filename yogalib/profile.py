@@ -48,7 +48,8 @@ class Data(_Strict):
     folder: str | None  # None: DATA= on the make line
     lists: str | None  # folder of the official lists; None: the data folder itself, if they are there
     minimum_side: Count
-    fit: Literal["crop", "pad"]  # crop is CLIP's own preprocessing; pad keeps hands and feet of wide poses
+    # crop is CLIP's own preprocessing; pad keeps hands and feet of wide poses; person is pad of a square around whom BlazePose finds
+    fit: Literal["crop", "pad", "person"]
 
 
 class Split(_Strict):

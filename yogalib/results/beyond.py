@@ -1,6 +1,7 @@
 """Notebook 09: ways to tell poses apart beside each other, in accuracy, in what they have seen, and in what they cost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from yogalib.facts.taxonomy import parents, superclass_names
+from yogalib.models.blazepose import finder
 from yogalib.models.encoders import open_encoder, weights_file
 from yogalib.models.kept import at_work
 from yogalib.models.network import frozen, frozen_at_work
 from yogalib.models.published import BLAZEPOSE
 from yogalib.models.redrawn import redrawing
+from yogalib.models.zero_shot import encode_images
 from yogalib.results.metrics import mcnemar_p, top_k, wilson
 from yogalib.results.openers import Answers, Opener, by_column
 from yogalib.runs.asks import Ask
@@ -36,6 +39,8 @@ def network_of(ask: Ask) -> str:
         return "BlazePose, then CLIP"
     if ask.kind == "joints":
         return "BlazePose" if ask.settings.joints == "blazepose" else ""
+    if ask.kind == "probe" and ask.source.fit == "person":
+        return "CLIP, person cropped"
     return "ImageNet's" if ask.kind == "network" else "CLIP"
 
 
@@ -51,7 +56,7 @@ def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, R
                 continue
             if ask.kept:
                 rows[name] = _of_kept(runs[family][way], study, contents)
-            elif ask.kind in _UNKEPT:
+            elif ask.kind in _UNKEPT and name != "CLIP":
                 rows[name] = _UNKEPT[ask.kind](ask, study, contents)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ms", "mb"])
 
@@ -78,7 +83,7 @@ def _of_kept(run: Run, study, contents: list[bytes]) -> tuple[float, float]:
 def _of_frozen(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
     side = ask.settings.resolution
     tower = frozen(side, study.paths.weights)
-    see, say = frozen_at_work(tower, side, study.profile.data.fit)
+    see, say = frozen_at_work(tower, side, study.source)
     return _median(see, say, contents), sum(weights.numel() for weights in tower.parameters()) * 4 / 1e6
 
 
@@ -86,11 +91,28 @@ def _of_redrawn(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
     encoder, weights = open_encoder(ask.encoder, study.paths.weights, ask.seed), study.paths.weights
     with TemporaryDirectory() as nothing_kept:
         median = _median(*redrawing(encoder, ask.prompts, study.device, weights, Path(nothing_kept)), contents)
+    return median, _megabytes(ask, weights)
+
+
+def _of_cropped(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
+    encoder, weights = open_encoder(ask.encoder, study.paths.weights, ask.seed), study.paths.weights
+    with TemporaryDirectory() as nothing_kept:
+        source = replace(ask.source, find=finder(ask.source.fit, weights, Path(nothing_kept)))
+
+        def say(pixels: list[np.ndarray]) -> np.ndarray:
+            return encode_images(encoder, np.stack(pixels), study.device)
+
+        median = _median(lambda content: source.see(content, encoder.resolution), say, contents)
+    return median, _megabytes(ask, weights)
+
+
+def _megabytes(ask: Ask, weights: Path) -> float:
+    """Return the size of an untrained CLIP's file and BlazePose's."""
     files = [weights_file(ask.encoder, weights), *(weights / "blazepose" / name for name in BLAZEPOSE)]
-    return median, sum(file.stat().st_size for file in files) / 1e6
+    return sum(file.stat().st_size for file in files) / 1e6
 
 
-_UNKEPT = {"network": _of_frozen, "redrawn": _of_redrawn}
+_UNKEPT = {"network": _of_frozen, "redrawn": _of_redrawn, "probe": _of_cropped}
 
 
 def ways_table(asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]], looks: pd.DataFrame) -> pd.DataFrame:

@@ -251,19 +251,22 @@ def redrawn(study, test: pd.DataFrame) -> Ask:
     return Ask("redrawn", study.source, test[ROW], **given)
 
 
-def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str) -> Ask:
-    """Ask what the frozen features of the profile's main encoder tell (yogalib.models.probe); words are those of its section beyond."""
+def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str, fit: str | None = None) -> Ask:
+    """Ask what the frozen features of the profile's main encoder tell (yogalib.models.probe); words are those of its section beyond.
+
+    fit : another than the profile's data.fit.
+    """
     tuning = study.profile.fine_tuning
     return Ask(
         "probe",
-        study.source,
+        study.fitted(fit) if fit else study.source,
         test[ROW],
         train[ROW],
         encoder=tuning.encoder,
         prompt=study.profile.beyond.prompt,
         settings=Probe(method=method),
         seed=tuning.seed,
-        note=method,
+        note=f"{method}, {fit}" if fit else method,
     )
 
 

@@ -150,7 +150,7 @@ def beyond(study) -> dict[str, dict]:
 
 
 def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict[str, Ask]]:
-    """Return the ways of skeletons, by family: those that have read the poses alone, and those that have seen photographs."""
+    """Return the ways that need a body's joints, by family: those that know words alone, and those that have seen photographs."""
     learnt = asks.written(study.paths, settings=study.profile.beyond.written)
     name = f"skeleton-{study.profile.name}"
     after = asks.joints(study, train, test, "network", of=learnt, kept=True, names=(name,))
@@ -158,8 +158,12 @@ def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict
     words = {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)}
     if study.profile.beyond.joints == "blazepose":  # what is drawn already need not be drawn anew
         words["CLIP, redrawn"] = asks.redrawn(study, test)
+    cropped = {}
+    if study.profile.beyond.joints == "blazepose" and study.profile.data.fit != "person":
+        cropped = {"linear probe, person cropped": asks.probe(study, train, test, "linear probe", fit="person")}
     return {
         "words alone": words,
+        "frozen CLIP": cropped,
         "skeleton": alone | {"written poses, then images": after},
     }
 
