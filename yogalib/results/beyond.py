@@ -158,8 +158,6 @@ LAST = {
     "ImageNet's network, frozen": ("ImageNet's network", "frozen"),
 }
 
-ALONE = {"frozen CLIP, Tip-Adapter": "CLIP, described", "written poses, then images": "written poses"}  # without images
-
 
 def _whole(ways: dict, curve: dict[str, dict[int, Run]]) -> dict[str, dict[str, Run]]:
     """Return the curve's runs by way and size in words, with those of `all` training images at the end."""
@@ -258,7 +256,7 @@ def winners(ways: dict[str, dict[str, Run]], curve: dict[str, dict[int, Run]]) -
     sizes = sorted({size for by_size in sized.values() for size in by_size} - {"all"}, key=int)
     runs = {size: {way: by_size[size] for way, by_size in sized.items() if size in by_size} for size in sizes}
     runs["all"] = champions({family: group for family, group in ways.items() if family != "words alone"})
-    runs["0"] = {ALONE[way]: run for way, run in runs["0"].items()}
+    runs["0"] = ways["words alone"]
     rows = []
     for size, group in runs.items():
         best, *others = sorted(group, key=lambda way: -group[way].hits.mean())
