@@ -55,7 +55,8 @@ def test_row_of_cropped_photographs_is_asked_where_the_profile_does_not_crop_alr
         ways = questions.beyond(study)["ways"]["frozen CLIP"]
         assert ("linear probe, person cropped" in ways) == expected
         assert {ask.source.fit for way, ask in ways.items() if "cropped" not in way} == {fit}
-    study = Study.open("photos", CHANGES | {"data.fit": "pad"}, planned=True)
+    study = Study.open("photos", CHANGES | {"data.fit": "pad", "beyond.tune_cropped": True}, planned=True)
+    assert questions.beyond(study)["ways"]["CLIP"]["fine-tuned, person cropped"].source.fit == "person"
     train, test = study.parts("all")
     cropped, plain = (asks.probe(study, train, test, "linear probe", fit=fit) for fit in ("person", None))
     assert cropped.name != plain.name

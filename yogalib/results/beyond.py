@@ -39,9 +39,9 @@ def network_of(ask: Ask) -> str:
         return "BlazePose, then CLIP"
     if ask.kind == "joints":
         return "BlazePose" if ask.settings.joints == "blazepose" else ""
-    if ask.kind == "probe" and ask.source.fit == "person":
-        return "CLIP, person cropped"
-    return "ImageNet's" if ask.kind == "network" else "CLIP"
+    if ask.kind == "network":
+        return "ImageNet's"
+    return "CLIP, person cropped" if ask.source.fit == "person" else "CLIP"
 
 
 def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]]) -> pd.DataFrame:

@@ -152,14 +152,15 @@ def finetune(
     kept: bool = False,
     draw: tuple[int, int] | None = None,
     on_validation: bool = False,
+    fit: str | None = None,
     **changes,
 ) -> Ask:
     """Ask for a fine-tuning as the profile says (section 4.2).
 
     split_seed : another random split. kept : store the model too, and let runs/last name the run. draw : take so many
     training images per class, drawn with that seed; the test part stays whole (Table 11). on_validation : hold out a part of
-    the training images and judge on it instead of the test part, to choose by. changes : keys of the profile's section
-    fine_tuning, such as ``epochs=3``.
+    the training images and judge on it instead of the test part, to choose by. fit : another than the profile's
+    data.fit. changes : keys of the profile's section fine_tuning, such as ``epochs=3``.
     """
     settings = FineTuning.model_validate({**dict(study.profile.fine_tuning), **changes})
     train, test = study.parts(settings.subset, split_seed)
@@ -168,7 +169,7 @@ def finetune(
     train = train if draw is None else draw_per_class(train, *draw)
     return Ask(
         "finetune",
-        study.source,
+        study.fitted(fit) if fit else study.source,
         test[ROW],
         train[ROW],
         encoder=settings.encoder,
@@ -177,7 +178,8 @@ def finetune(
         seed=settings.seed,
         kept=kept,
         names=("last", f"last-{study.profile.name}") if kept else (),
-        note=f"learning rate {settings.optimiser.learning_rate:g}, {_split_name(study, split_seed)}",
+        note=f"learning rate {settings.optimiser.learning_rate:g}, {_split_name(study, split_seed)}"
+        + (f", {fit}" if fit else ""),
     )
 
 

@@ -158,12 +158,15 @@ def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict
     words = {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)}
     if study.profile.beyond.joints == "blazepose":  # what is drawn already need not be drawn anew
         words["CLIP, redrawn"] = asks.redrawn(study, test)
-    cropped = {}
+    frozen, tuned = {}, {}
     if study.profile.beyond.joints == "blazepose" and study.profile.data.fit != "person":
-        cropped = {"linear probe, person cropped": asks.probe(study, train, test, "linear probe", fit="person")}
+        frozen["linear probe, person cropped"] = asks.probe(study, train, test, "linear probe", fit="person")
+        if study.profile.beyond.tune_cropped:
+            tuned["fine-tuned, person cropped"] = asks.finetune(study, fit="person")
     return {
         "words alone": words,
-        "frozen CLIP": cropped,
+        "frozen CLIP": frozen,
+        "CLIP": tuned,
         "skeleton": alone | {"written poses, then images": after},
     }
 

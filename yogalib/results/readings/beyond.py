@@ -25,7 +25,7 @@ def seen_by(joints: str | None) -> str:
     return (
         "The joints are what BlazePose finds; where it finds nobody there is no answer, which counts as wrong. *CLIP, redrawn* sees "
         f"no photograph: our own renderer draws the found body in {len(LOOKS)} looks before plain paper, the untrained CLIP is asked about each "
-        "drawing, and the answers are averaged. It costs BlazePose's time, and CLIP's once for each drawing. *Person cropped*: frozen CLIP sees a "
+        "drawing, and the answers are averaged. It costs BlazePose's time, and CLIP's once for each drawing. *Person cropped*: CLIP sees a "
         "square around the body found, for BlazePose's time beside its own."
         if joints
         else ""
