@@ -1,5 +1,7 @@
 """The fit `person`: whom BlazePose finds decides what a picture's square holds, in a study and for a kept run at work."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,10 @@ def landmarks(low: float, high: float, flag: float) -> np.ndarray:
 def test_box_is_of_all_landmarks_and_of_nobody_where_hardly_anybody_is_seen(flag, box, tmp_path, monkeypatch):
     monkeypatch.setattr(blazepose, "landmarks_of", lambda *_: landmarks(20, 60, flag))
     assert person_in(b"", tmp_path, tmp_path) == box
-    assert finder("person", tmp_path, tmp_path)(b"") == box
+    shipped = pickle.loads(
+        pickle.dumps(finder("person", tmp_path, tmp_path))
+    )  # to another process, as an ask's source is
+    assert shipped(b"") == box
     assert finder("pad", tmp_path, tmp_path) is None
 
 
