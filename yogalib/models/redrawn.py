@@ -1,7 +1,8 @@
 """Photographs redrawn: the body found in each, drawn by our own renderer, for a CLIP that learnt words on drawn bodies.
 
 Such a CLIP has learnt no studio, beach or crowd, but bodies in plain clothes before nothing. One photograph gives drawings in several
-looks, whose answers are averaged. (Further cameras, which joints in space allow, add nothing that could be told from chance.)
+looks, whose answers are averaged. (Two further cameras, 30 degrees to either side, gave
+CLIP-mini-RN two points more, on 1,796 photographs, for half as many drawings again: they are left out.)
 """
 
 from collections.abc import Callable
