@@ -48,7 +48,8 @@ class Data(_Strict):
     folder: str | None  # None: DATA= on the make line
     lists: str | None  # folder of the official lists; None: the data folder itself, if they are there
     minimum_side: Count
-    fit: Literal["crop", "pad"]  # crop is CLIP's own preprocessing; pad keeps hands and feet of wide poses
+    # crop is CLIP's own preprocessing; pad keeps hands and feet of wide poses; person is pad of a square around whom BlazePose finds
+    fit: Literal["crop", "pad", "person"]
 
 
 class Split(_Strict):
@@ -222,6 +223,7 @@ class Beyond(_Strict):
     per_class: list[Count] = [1, 2, 5, 10, 20]  # training images per class, on a fixed test part
     prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
     weigh: bool = True  # the blend's models by what they answer to a validation part, for which they learn once more; else all alike
+    tune_cropped: bool = False  # fine-tune CLIP on pictures cut to the person too, where BlazePose finds the joints
     tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning
 
 

@@ -19,6 +19,7 @@ from yogalib.dataset.subsets import select_subset
 from yogalib.dataset.twins import RULE, find_twins, twin_groups
 from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.models.blazepose import finder
 from yogalib.models.encoders import open_encoder, resolution_of, weights_digest
 from yogalib.models.missing import missing
 from yogalib.models.published import find_encoder
@@ -148,7 +149,8 @@ class Study:
             return expected_index(self.profile)
         data = self.profile.data
         lists = None if self.images else from_environment("LISTS", data.lists)
-        ahead = Ahead(filter(None, map(resolution_of, self.profile.tuned)), data.fit, self.source.cache)
+        seen = [] if data.fit == "person" else self.profile.tuned  # nobody has been looked for yet
+        ahead = Ahead(filter(None, map(resolution_of, seen)), data.fit, self.source.cache)
         index = refresh_index(self.folder, data.minimum_side, lists, self.source.index, ahead)
         if not (index["status"] == "kept").any():
             raise BadInput(
@@ -160,10 +162,21 @@ class Study:
 
     @cached_property
     def source(self) -> Source:
-        """Where the images lie and how they become pixels."""
+        """Where the images lie and how they become pixels. Raises BadInput as `fitted` does."""
+        return self.fitted(self.profile.data.fit)
+
+    def fitted(self, fit: str) -> Source:
+        """Return the source by any fit of the profile's data.fit.
+
+        Raises BadInput for `person` where BlazePose, which finds it, can't be had.
+        """
+        lacks = missing("blazepose", self.paths.weights, fetch=not self.planned) if fit == "person" else {}
+        if "skeleton" in lacks:
+            raise BadInput(f"data.fit: person needs BlazePose, or take pad: {lacks['skeleton']}")
         folder = self.paths.data / self.profile.name  # the name alone, for images that are expected
         where = folder if self.expected else self.folder
-        return Source(where, folder / "index.parquet", self.paths.data / "cache", self.profile.data.fit)
+        cache = self.paths.data / "cache"
+        return Source(where, folder / "index.parquet", cache, fit, find=finder(fit, self.paths.weights, cache))
 
     @property
     def dropped_list(self) -> Path:

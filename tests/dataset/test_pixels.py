@@ -2,6 +2,7 @@
 
 import random
 from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -253,3 +254,53 @@ def test_index_is_made_without_torch(photos, tmp_path):
         f"build_index(Path({str(photos)!r}), 64); print('torch' in sys.modules)"
     )
     assert told == "False\n"
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 200), (200, 300), (150, 150)])
+def test_crop_holds_all_joints_with_a_margin_and_stays_square(width, height):
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        joints = rng.uniform(-0.1, 1.1, (33, 2)).round(2) * (width, height) * rng.uniform(0.2, 1)
+        picture = np.full((height, width, 3), 90, np.uint8)
+        inside = joints[((joints >= 0) & (joints < (width, height))).all(axis=1)].astype(int)
+        picture[inside[:, 1], inside[:, 0]] = np.arange(len(inside))[:, None] + 100  # each its own grey
+        square = pixels.square_around(picture, (*joints.min(axis=0), *joints.max(axis=0)))
+        assert square.shape[0] == square.shape[1]
+        assert set(picture[inside[:, 1], inside[:, 0], 0]) <= set(square[..., 0].ravel())
+        rows, columns = np.nonzero((square[..., 0] >= 100) & (square[..., 0] < 200))
+        least = min(rows.min(), columns.min(), *(len(square) - 1 - each.max() for each in (rows, columns)))
+        longer = max(np.ptp(joints[:, axis].clip(0, most)) for axis, most in enumerate((width, height)))
+        assert least >= pixels.MARGIN * longer - 2
+
+
+def test_what_lies_beyond_the_border_of_a_crop_is_white():
+    square = pixels.square_around(np.zeros((100, 60, 3), np.uint8), (20, 0, 40, 100))
+    assert square.shape == (130, 130, 3)
+    assert (square[:15] == 255).all() and (square[-15:] == 255).all() and (square[:, :35] == 255).all()
+    assert (square[15:115, 35:95] == 0).all()
+
+
+def test_photograph_without_a_person_is_whole():
+    picture = np.array(photograph(90, 60))
+    assert np.array_equal(to_pixels(picture, 48, "person", None), to_pixels(picture, 48, "pad"))
+    assert np.array_equal(to_pixels(picture, 48, "person", (-50, -50, -9, -9)), to_pixels(picture, 48, "pad"))
+    assert not np.array_equal(to_pixels(picture, 48, "person", (30, 20, 50, 40)), to_pixels(picture, 48, "pad"))
+
+
+def test_crops_are_made_once_and_kept_apart_from_whole_pictures(indexed):
+    source, rows = indexed
+    asked = []
+
+    def find(content: bytes) -> pixels.Box | None:
+        asked.append(content)
+        return (10, 10, 30, 30) if len(content) % 2 else None
+
+    cropped = replace(source, fit="person", find=find)
+    made = cropped.pixels(rows, 48)
+    contents = [(source.folder / path).read_bytes() for path in rows["path"]]
+    assert sorted(asked) == sorted(contents)
+    whole = source.pixels(rows, 48)
+    alike = [np.array_equal(one, other) for one, other in zip(made, whole, strict=True)]
+    assert alike == [len(content) % 2 == 0 for content in contents]
+    assert np.array_equal(cropped.pixels(rows, 48), made) and len(asked) == len(contents)
+    assert np.array_equal(cropped.see(contents[0], 48), made[0])

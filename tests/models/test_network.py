@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
 from yogalib.models.encoders import open_encoder
 from yogalib.models.kept import at_work
@@ -34,7 +35,7 @@ def study(photos, folders, monkeypatch) -> Study:
 
 def test_frozen_network_sees_what_imagenets_own_does(published, photos, tmp_path):
     picture = next(photos.rglob("*.jpg")).read_bytes()
-    see, say = frozen_at_work(frozen(64, tmp_path), 64, "pad")
+    see, say = frozen_at_work(frozen(64, tmp_path), 64, Source(photos, tmp_path, tmp_path, "pad"))
     own = torch.as_tensor(see(picture)).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.no_grad():
         theirs = imagenet_network(published)(own).numpy()

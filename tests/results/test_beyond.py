@@ -121,6 +121,11 @@ def test_what_is_left_out_is_said_with_its_reason():
     assert readings.beyond.left_out({"skeleton": "no wheel"}) == "**Left out, skeleton:** no wheel."
     assert readings.beyond.left_out({}) == ""
     assert "ceiling" in readings.beyond.seen_by("drawn")
+    assert ["redrawn" in readings.beyond.seen_by(joints) for joints in ("drawn", "blazepose", None)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_counts_of_who_is_right_alone_open_as_many_images(tmp_path):

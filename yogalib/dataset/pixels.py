@@ -22,17 +22,24 @@ from yogalib.dataset.subsets import select_subset
 from yogalib.paths import write_whole
 
 VERSION = 2  # part of the file's name: raise it when `to_pixels` changes
+MARGIN = 0.15  # of a person's longer side, left around it: hair, fingers and toes lie beyond the joints
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+Find = Callable[[bytes], Box | None]  # from a picture's file to the box of a person's joints; None for nobody
 
 
-def to_pixels(image: Image.Image | np.ndarray, resolution: int, fit: str) -> np.ndarray:
+def to_pixels(image: Image.Image | np.ndarray, resolution: int, fit: str, box: Box | None = None) -> np.ndarray:
     """Return the picture as uint8 (R, R, 3).
 
     image : in RGB; an array is uint8 (height, width, 3). fit : `crop`, CLIP's own preprocessing: the shorter side resized to R
-    (bicubic), the centre cut out; `pad`: the longer side resized to R and white margins added, so that nothing is cut off.
+    (bicubic), the centre cut out; `pad`: the longer side resized to R and white margins added, so that nothing is cut off; `person`: `pad`
+    of a square around `box`, or of the whole picture where there is none.
     """
     pixels = image if isinstance(image, np.ndarray) else np.array(image)
+    if fit == "person" and box is not None:
+        pixels = square_around(pixels, box)
     height, width, _ = pixels.shape
-    if fit == "pad":  # the arithmetic of Pillow's ImageOps.pad, to the pixel
+    if fit in ("pad", "person"):  # the arithmetic of Pillow's ImageOps.pad, to the pixel
         size = [max(1, round(side / max(height, width) * resolution)) for side in (height, width)]
         whole = np.full((resolution, resolution, 3), 255, np.uint8)
         top, left = (round((resolution - side) / 2) for side in size)
@@ -45,6 +52,25 @@ def to_pixels(image: Image.Image | np.ndarray, resolution: int, fit: str) -> np.
     ]
     top, left = (round((side - resolution) / 2) for side in size)
     return _resize(pixels, *size)[top : top + resolution, left : left + resolution].copy()
+
+
+def square_around(pixels: np.ndarray, box: Box) -> np.ndarray:
+    """Return the square around what a box holds of a picture, uint8 (S, S, 3), white beyond the picture's borders.
+
+    A joint outside of the picture is a guess, and draws nothing in; of a box outside of it the whole picture is left.
+    """
+    height, width, _ = pixels.shape
+    left, right = np.clip(box[0::2], 0, width)
+    top, bottom = np.clip(box[1::2], 0, height)
+    longer = max(right - left, bottom - top)
+    if longer < 1:
+        return pixels
+    side = int(np.ceil((1 + 2 * MARGIN) * longer))
+    first = [int(np.floor((low + high - side) / 2)) for low, high in ((top, bottom), (left, right))]
+    (y, x), square = first, np.full((side, side, 3), 255, np.uint8)
+    there = pixels[max(y, 0) : y + side, max(x, 0) : x + side]
+    square[max(-y, 0) :, max(-x, 0) :][: there.shape[0], : there.shape[1]] = there
+    return square
 
 
 def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -66,6 +92,11 @@ def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return scaled[0].permute(1, 2, 0).numpy()
 
 
+def pixels_of(content: bytes, resolution: int, fit: str, find: Find | None) -> np.ndarray:
+    """Return a picture's file as `to_pixels` does, uint8 (R, R, 3). find : whom `person` is about; None for the other fits."""
+    return to_pixels(decode(content), resolution, fit, find and find(content))
+
+
 def decoded_file(
     rows: pd.DataFrame,
     folder: Path,
@@ -73,22 +104,23 @@ def decoded_file(
     fit: str,
     cache: Path,
     ready: Callable[[str], np.ndarray] | None = None,
+    find: Find | None = None,
 ) -> Path:
     """Return the .npy file of the rows' pictures, in their order, uint8 (N, R, R, 3), made on first use.
 
     The file's name is a hash of the pictures' contents and of how they were resized, so it can't be stale. ready : from a picture's sha256
-    to its pixels, uint8 (R, R, 3), where they were made already.
+    to its pixels, uint8 (R, R, 3), where they were made already. find : whom `person` is about.
     """
 
-    def pixels_of(path: str, sha256: str) -> np.ndarray:
-        return ready(sha256) if ready else to_pixels(decode((folder / path).read_bytes()), resolution, fit)
+    def made(path: str, sha256: str) -> np.ndarray:
+        return ready(sha256) if ready else pixels_of((folder / path).read_bytes(), resolution, fit, find)
 
     key = hashlib.sha256("\n".join(rows["sha256"]).encode()).hexdigest()[:16]
     file = cache / f"{key}-{resolution}-{fit}-v{VERSION}.npy"
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):  # two notebooks side by side decode once
         if not file.exists():
-            write_whole(file, lambda path: _fill(path, rows, resolution, pixels_of))
+            write_whole(file, lambda path: _fill(path, rows, resolution, made))
     return file
 
 
@@ -157,6 +189,7 @@ class Source:
 
     folder : of the images. index : the Parquet file of their index. cache : folder of decoded files. fit : as `to_pixels` has it.
     alone : whether the rows asked for are decoded by themselves; else all kept images are, once, and serve every later question.
+    find : whom a `person` fit is about.
     """
 
     folder: Path
@@ -164,6 +197,7 @@ class Source:
     cache: Path
     fit: str
     alone: bool = False
+    find: Find | None = None
 
     def by_themselves(self) -> "Source":
         """Return the source for rows that nobody will ask for again with other rows."""
@@ -176,7 +210,7 @@ class Source:
         if not np.array_equal(kept["sha256"].reindex(rows.index), rows["sha256"]):
             # meanwhile the index is another folder's: somebody runs the profile on other images
             kept, places = rows, np.arange(len(rows))
-        return decoded_file(kept, self.folder, resolution, self.fit, self.cache), places
+        return decoded_file(kept, self.folder, resolution, self.fit, self.cache, find=self.find), places
 
     def pixels(self, rows: pd.DataFrame, resolution: int) -> np.ndarray:
         """Return a copy of the rows' images, uint8 (N, R, R, 3)."""
@@ -185,7 +219,11 @@ class Source:
 
     def thumbnails(self, rows: pd.DataFrame, side: int = 96) -> list[np.ndarray]:
         """Return a few rows' images for a figure, uint8 (side, side, 3) each."""
-        return [to_pixels(decode((self.folder / path).read_bytes()), side, self.fit) for path in rows["path"]]
+        return [self.see((self.folder / path).read_bytes(), side) for path in rows["path"]]
+
+    def see(self, content: bytes, resolution: int) -> np.ndarray:
+        """Return any picture's file as this source's are seen, uint8 (R, R, 3)."""
+        return pixels_of(content, resolution, self.fit, self.find)
 
 
 @lru_cache(maxsize=4)  # each of hundreds of runs would read it anew

@@ -9,12 +9,14 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from yogalib.dataset.images import decode
+from yogalib.dataset.pixels import Box, Find
 from yogalib.errors import BadInput
 from yogalib.models.boxes import Square, anchors, merge
 from yogalib.models.published import BLAZEPOSE, bring_blazepose
@@ -22,6 +24,7 @@ from yogalib.paths import write_whole
 
 VERSION = 1  # part of the kept files' names: raise it when `BlazePose.find` changes
 THRESHOLD = 0.3  # least score of a detection
+SEEN = 0.5  # below it a picture is not cut to the person: what is cut off is lost
 LOW_FLAG = 0.95  # below it a photograph is also looked at turned by quarters
 # What is found in a picture, NaN and flag 0 where nobody is. points: x, y in pixels (y down), z in pixels away from the camera, visibility,
 # presence (0 to 1). world: metres about the middle of the hips, axes as of points. flag: how sure the network is that it sees a body.
@@ -51,6 +54,18 @@ def landmarks_of(content: bytes, weights: Path, cache: Path) -> np.ndarray:
     with suppress(OSError), _alone:  # a folder that can't be written to; the same picture twice at a time
         write_whole(file, lambda path: np.save(path, found))
     return found
+
+
+def finder(fit: str, weights: Path, cache: Path) -> Find | None:
+    """Return what a `fit` of yogalib.dataset.pixels needs: whom `person` is about; None for the others."""
+    return partial(person_in, weights=weights, cache=cache) if fit == "person" else None
+
+
+def person_in(content: bytes, weights: Path, cache: Path) -> Box | None:
+    """Return the box of the landmarks in a picture's file; None where nobody is found, or hardly. Errors as of `landmarks_of`."""
+    found = landmarks_of(content, weights, cache)
+    places = found["points"][:, :2]
+    return (*places.min(axis=0), *places.max(axis=0)) if found["flag"] >= SEEN else None
 
 
 class BlazePose:

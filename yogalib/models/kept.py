@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
-from yogalib.dataset.images import decode
-from yogalib.dataset.pixels import to_pixels
-from yogalib.models.blazepose import landmarks_of
+from yogalib.dataset.pixels import pixels_of
+from yogalib.models.blazepose import finder, landmarks_of
 from yogalib.models.blend import kept_weights, mean_of_logs
 from yogalib.models.device import pick_device
 from yogalib.models.encoders import Encoder, build_clip
@@ -54,9 +53,9 @@ def at_work(run, weights: Path, cache: Path, mirrored: bool = False) -> tuple[Se
 
         return lambda content: [see(content) for see, _ in parts], together
     encoder = tuned_encoder(run)
-    device = device.for_answers(encoder)
+    device, find = device.for_answers(encoder), finder(config["fit"], weights, cache)
     return (
-        lambda content: to_pixels(decode(content), encoder.resolution, config["fit"]),
+        lambda content: pixels_of(content, encoder.resolution, config["fit"], find),
         lambda pixels: classify(encoder, np.stack(pixels), config["prompts"], device, mirrored)[0],
     )
 

@@ -14,8 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from yogalib.dataset.images import decode
-from yogalib.dataset.pixels import to_pixels
+from yogalib.dataset.pixels import Source
 from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.features import kept_features, open_tower
 from yogalib.models.finetune import fine_tune
@@ -47,14 +46,14 @@ def frozen(resolution: int, weights: Path) -> nn.Module:
     return open_tower(imagenet_in(open_encoder(BARE, weights), resolution))[0]
 
 
-def frozen_at_work(tower: nn.Module, resolution: int, fit: str) -> tuple[Callable, Callable]:
+def frozen_at_work(tower: nn.Module, resolution: int, source: Source) -> tuple[Callable, Callable]:
     """Return how a frozen network takes a picture's file, and what it then sees in N pictures, (N, 1280); a classifier adds nothing to that."""
 
     @torch.inference_mode()
     def say(pixels: list[np.ndarray]) -> np.ndarray:
         return tower(normalise(torch.as_tensor(np.stack(pixels)))).numpy()
 
-    return lambda content: to_pixels(decode(content), resolution, fit), say
+    return lambda content: source.see(content, resolution), say
 
 
 def answer(ask, at, folder) -> tuple[np.ndarray, ...]:

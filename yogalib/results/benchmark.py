@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from yogalib.dataset.images import decode
-from yogalib.dataset.pixels import to_pixels
+from yogalib.dataset.pixels import Source
 from yogalib.facts.prompts import class_names
 from yogalib.models.costs import Costs, timed
 from yogalib.models.device import Device
@@ -34,7 +33,7 @@ def bodies_seen(encoder: str, settings: Yolo, weights: Path) -> dict[str, int]:
 
 
 def time_clip(
-    encoder: Encoder, files: list[Path], prompts: list[str], fit: str, device: Device, repeats: int, batch: int
+    encoder: Encoder, files: list[Path], prompts: list[str], source: Source, device: Device, repeats: int, batch: int
 ) -> dict:
     """Return the seconds of each repeat, by what was timed.
 
@@ -43,7 +42,7 @@ def time_clip(
     """
 
     def read() -> np.ndarray:
-        return to_pixels(decode(files[0].read_bytes()), encoder.resolution, fit)[None]
+        return source.see(files[0].read_bytes(), encoder.resolution)[None]
 
     one, many = (answerer(encoder, prompts, device) for _ in range(2))
     pictures = np.repeat(read(), batch, axis=0)
@@ -55,12 +54,12 @@ def time_clip(
 
 
 def inference_times(
-    models: dict[str, Run], settings: Yolo, file: Path, fit: str, device: Device, repeats: int, batch: int
+    models: dict[str, Run], settings: Yolo, file: Path, source: Source, device: Device, repeats: int, batch: int
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the seconds of each repeat, by model and what was timed. models : the kept runs of CLIP and of YOLO. file : of one image."""
     (clip, tuned), (yolo, trained) = models.items()
     encoder, prompts = tuned_encoder(tuned), tuned.config["prompts"]
-    times = {clip: time_clip(encoder, [file], prompts, fit, device, repeats, batch)}
+    times = {clip: time_clip(encoder, [file], prompts, source, device, repeats, batch)}
     where = {"resolution": settings.resolution, "device": str(device.torch)}
     seen = ask_yolo("time", trained.folder / KEPT, [file], **where, repeats=repeats, batch=batch)
     return times | {yolo: {"from file to answer": seen["latency"], "throughput": seen["throughput"]}}

@@ -1,6 +1,7 @@
 """Notebook 09: ways to tell poses apart beside each other, in accuracy, in what they have seen, and in what they cost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,9 +11,13 @@ import numpy as np
 import pandas as pd
 
 from yogalib.facts.taxonomy import parents, superclass_names
+from yogalib.models.blazepose import finder
+from yogalib.models.encoders import open_encoder, weights_file
 from yogalib.models.kept import at_work
 from yogalib.models.network import frozen, frozen_at_work
 from yogalib.models.published import BLAZEPOSE
+from yogalib.models.redrawn import redrawing
+from yogalib.models.zero_shot import encode_images
 from yogalib.results.metrics import mcnemar_p, top_k, wilson
 from yogalib.results.openers import Answers, Opener, by_column
 from yogalib.runs.asks import Ask
@@ -29,10 +34,14 @@ def score(run: Run) -> dict:
 
 
 def network_of(ask: Ask) -> str:
-    """Return what looks at the images of an ask: `CLIP`, `BlazePose`, `ImageNet's`; nothing where true joints are given."""
+    """Return what looks at the images of an ask, such as `CLIP`, `BlazePose` or `ImageNet's`; nothing where true joints are given."""
+    if ask.kind == "redrawn":
+        return "BlazePose, then CLIP"
     if ask.kind == "joints":
         return "BlazePose" if ask.settings.joints == "blazepose" else ""
-    return "ImageNet's" if ask.kind == "network" else "CLIP"
+    if ask.kind == "network":
+        return "ImageNet's"
+    return "CLIP, person cropped" if ask.source.fit == "person" else "CLIP"
 
 
 def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]]) -> pd.DataFrame:
@@ -43,10 +52,12 @@ def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, R
     for family, ways in asked.items():
         for way, ask in ways.items():
             name = network_of(ask)
-            if ask.kind != "blend" and name and name not in rows and (ask.kept or ask.kind == "network"):
-                rows[name] = (
-                    _of_kept(runs[family][way], study, contents) if ask.kept else _of_frozen(ask, study, contents)
-                )
+            if ask.kind == "blend" or not name or name in rows:
+                continue
+            if ask.kept:
+                rows[name] = _of_kept(runs[family][way], study, contents)
+            elif ask.kind in _UNKEPT and name != "CLIP":
+                rows[name] = _UNKEPT[ask.kind](ask, study, contents)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ms", "mb"])
 
 
@@ -72,8 +83,36 @@ def _of_kept(run: Run, study, contents: list[bytes]) -> tuple[float, float]:
 def _of_frozen(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
     side = ask.settings.resolution
     tower = frozen(side, study.paths.weights)
-    see, say = frozen_at_work(tower, side, study.profile.data.fit)
+    see, say = frozen_at_work(tower, side, study.source)
     return _median(see, say, contents), sum(weights.numel() for weights in tower.parameters()) * 4 / 1e6
+
+
+def _of_redrawn(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
+    encoder, weights = open_encoder(ask.encoder, study.paths.weights, ask.seed), study.paths.weights
+    with TemporaryDirectory() as nothing_kept:
+        median = _median(*redrawing(encoder, ask.prompts, study.device, weights, Path(nothing_kept)), contents)
+    return median, _megabytes(ask, weights)
+
+
+def _of_cropped(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
+    encoder, weights = open_encoder(ask.encoder, study.paths.weights, ask.seed), study.paths.weights
+    with TemporaryDirectory() as nothing_kept:
+        source = replace(ask.source, find=finder(ask.source.fit, weights, Path(nothing_kept)))
+
+        def say(pixels: list[np.ndarray]) -> np.ndarray:
+            return encode_images(encoder, np.stack(pixels), study.device)
+
+        median = _median(lambda content: source.see(content, encoder.resolution), say, contents)
+    return median, _megabytes(ask, weights)
+
+
+def _megabytes(ask: Ask, weights: Path) -> float:
+    """Return the size of an untrained CLIP's file and BlazePose's."""
+    files = [weights_file(ask.encoder, weights), *(weights / "blazepose" / name for name in BLAZEPOSE)]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+_UNKEPT = {"network": _of_frozen, "redrawn": _of_redrawn, "probe": _of_cropped}
 
 
 def ways_table(asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]], looks: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +140,7 @@ def _look(ask: Ask, looks: pd.DataFrame) -> tuple[float, float]:
 
 def _seconds(ask: Ask, run: Run, images: int, ms: float, runs: dict[str, dict[str, Run]]) -> float:
     """Return what training took; runs that the ask goes on from or is made of included."""
-    if ask.kind == "zero_shot":
+    if ask.kind in ("zero_shot", "redrawn"):
         return 0.0
     folder = run.folder.parent
     others = [Run(folder / name) for name in [run.config.get("of"), *run.config.get("parts", [])] if name]
@@ -118,8 +157,6 @@ LAST = {
     "written poses, then images": ("skeleton", "written poses, then images"),
     "ImageNet's network, frozen": ("ImageNet's network", "frozen"),
 }
-
-ALONE = {"frozen CLIP, Tip-Adapter": "CLIP, described", "written poses, then images": "written poses"}  # without images
 
 
 def _whole(ways: dict, curve: dict[str, dict[int, Run]]) -> dict[str, dict[str, Run]]:
@@ -219,7 +256,7 @@ def winners(ways: dict[str, dict[str, Run]], curve: dict[str, dict[int, Run]]) -
     sizes = sorted({size for by_size in sized.values() for size in by_size} - {"all"}, key=int)
     runs = {size: {way: by_size[size] for way, by_size in sized.items() if size in by_size} for size in sizes}
     runs["all"] = champions({family: group for family, group in ways.items() if family != "words alone"})
-    runs["0"] = {ALONE[way]: run for way, run in runs["0"].items()}
+    runs["0"] = ways["words alone"]
     rows = []
     for size, group in runs.items():
         best, *others = sorted(group, key=lambda way: -group[way].hits.mean())

@@ -152,14 +152,15 @@ def finetune(
     kept: bool = False,
     draw: tuple[int, int] | None = None,
     on_validation: bool = False,
+    fit: str | None = None,
     **changes,
 ) -> Ask:
     """Ask for a fine-tuning as the profile says (section 4.2).
 
     split_seed : another random split. kept : store the model too, and let runs/last name the run. draw : take so many
     training images per class, drawn with that seed; the test part stays whole (Table 11). on_validation : hold out a part of
-    the training images and judge on it instead of the test part, to choose by. changes : keys of the profile's section
-    fine_tuning, such as ``epochs=3``.
+    the training images and judge on it instead of the test part, to choose by. fit : another than the profile's
+    data.fit. changes : keys of the profile's section fine_tuning, such as ``epochs=3``.
     """
     settings = FineTuning.model_validate({**dict(study.profile.fine_tuning), **changes})
     train, test = study.parts(settings.subset, split_seed)
@@ -168,7 +169,7 @@ def finetune(
     train = train if draw is None else draw_per_class(train, *draw)
     return Ask(
         "finetune",
-        study.source,
+        study.fitted(fit) if fit else study.source,
         test[ROW],
         train[ROW],
         encoder=settings.encoder,
@@ -177,7 +178,8 @@ def finetune(
         seed=settings.seed,
         kept=kept,
         names=("last", f"last-{study.profile.name}") if kept else (),
-        note=f"learning rate {settings.optimiser.learning_rate:g}, {_split_name(study, split_seed)}",
+        note=f"learning rate {settings.optimiser.learning_rate:g}, {_split_name(study, split_seed)}"
+        + (f", {fit}" if fit else ""),
     )
 
 
@@ -244,19 +246,29 @@ def joints(study, train: pd.DataFrame, test: pd.DataFrame, method: str, of: Ask 
     return Ask("joints", study.source, test[ROW], train[ROW], settings=settings, of=of, note=note, **changes)
 
 
-def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str) -> Ask:
-    """Ask what the frozen features of the profile's main encoder tell (yogalib.models.probe); words are those of its section beyond."""
+def redrawn(study, test: pd.DataFrame) -> Ask:
+    """Ask the profile's main encoder, untrained, about the bodies found in photographs, drawn anew (yogalib.models.redrawn)."""
+    tuning = study.profile.fine_tuning
+    given = {"encoder": tuning.encoder, "prompt": study.profile.beyond.prompt, "seed": tuning.seed}
+    return Ask("redrawn", study.source, test[ROW], **given)
+
+
+def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str, fit: str | None = None) -> Ask:
+    """Ask what the frozen features of the profile's main encoder tell (yogalib.models.probe); words are those of its section beyond.
+
+    fit : another than the profile's data.fit.
+    """
     tuning = study.profile.fine_tuning
     return Ask(
         "probe",
-        study.source,
+        study.fitted(fit) if fit else study.source,
         test[ROW],
         train[ROW],
         encoder=tuning.encoder,
         prompt=study.profile.beyond.prompt,
         settings=Probe(method=method),
         seed=tuning.seed,
-        note=method,
+        note=f"{method}, {fit}" if fit else method,
     )
 
 

@@ -156,13 +156,23 @@ def beyond(study) -> dict[str, dict]:
 
 
 def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict[str, Ask]]:
-    """Return the ways of skeletons, by family: those that have read the poses alone, and those that have seen photographs."""
+    """Return the ways that need a body's joints, by family: those that know words alone, and those that have seen photographs."""
     learnt = asks.written(study.paths, settings=study.profile.beyond.written)
     name = f"skeleton-{study.profile.name}"
     after = asks.joints(study, train, test, "network", of=learnt, kept=True, names=(name,))
     alone = {way: asks.joints(study, train, test, way) for way in get_args(JointsWay)}
+    words = {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)}
+    if study.profile.beyond.joints == "blazepose":  # what is drawn already need not be drawn anew
+        words["CLIP, redrawn"] = asks.redrawn(study, test)
+    frozen, tuned = {}, {}
+    if study.profile.beyond.joints == "blazepose" and study.profile.data.fit != "person":
+        frozen["linear probe, person cropped"] = asks.probe(study, train, test, "linear probe", fit="person")
+        if study.profile.beyond.tune_cropped:
+            tuned["fine-tuned, person cropped"] = asks.finetune(study, fit="person")
     return {
-        "words alone": {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)},
+        "words alone": words,
+        "frozen CLIP": frozen,
+        "CLIP": tuned,
         "skeleton": alone | {"written poses, then images": after},
     }
 

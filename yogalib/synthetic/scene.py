@@ -92,11 +92,20 @@ def draw_plain(bodies: Bodies, row: int, azimuth: float, size: int) -> np.ndarra
     )  # fmt: skip
     elevation = 25.0 if bodies.joints[row, :, 1].max() < 0.55 else 8.0
     camera = Camera(azimuth, elevation, 0.0, 6.0, 0.82, 0.0, 0.4)  # room for hair, which the joints do not tell of
+    return draw_alone(bodies, row, camera, look, rng, size, mat=(214, 220, 224))
+
+
+def draw_alone(
+    bodies: Bodies, row: int, camera: Camera, look: Look, rng: np.random.Generator, size: int, mat: tuple | None = None
+) -> np.ndarray:
+    """Draw one body before paper, white where it has light and shadow: uint8 (size, size, 3). mat : the colour of one under it."""
     seen = look_at(bodies.joints[row], bodies.radius[row], camera, size * SUPERSAMPLE, size * SUPERSAMPLE)
-    canvas = np.full((size, size, 3), 255, np.uint8)
+    canvas = np.full((size, size, 3), 255 if look.shaded else look.paper, np.uint8)
     floor = _Floor(seen, bodies.joints[row])
-    floor.mat(canvas, (214, 220, 224), 0.25, 0.33)
-    floor.shadow(canvas, np.array([0.1, 0.1]), 0.35)
+    if mat:
+        floor.mat(canvas, mat, 0.25, 0.33)
+    if look.shaded:
+        floor.shadow(canvas, np.array([0.1, 0.1]), 0.35)
     render(bodies, row, seen, look, rng, (size, size)).lay_on(canvas)
     return canvas
 

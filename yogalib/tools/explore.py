@@ -15,6 +15,7 @@ from yogalib.dataset.index import data_hash
 from yogalib.dataset.pixels import to_pixels
 from yogalib.errors import BadInput
 from yogalib.facts.prompts import class_names, class_prompts
+from yogalib.models.blazepose import finder, landmarks_of
 from yogalib.models.encoders import Encoder
 from yogalib.models.kept import tuned_encoder
 from yogalib.models.published import blazepose_is_here
@@ -85,7 +86,9 @@ class Explorer:
 
     def read(self, picture: Path | bytes, resolution: int | None = None) -> np.ndarray:
         """Return a picture as the encoder sees it, uint8 (R, R, 3), or in another resolution. Raises BadInput when it is none."""
-        return to_pixels(self.opened(picture), resolution or self.encoder.resolution, self.run.config["fit"])
+        fit, pixels = self.run.config["fit"], self.opened(picture)
+        find = finder(fit, self.study.paths.weights, self.study.source.cache)
+        return to_pixels(pixels, resolution or self.encoder.resolution, fit, find and find(content_of(picture)))
 
     def probabilities(self, pixels: np.ndarray, prompts: list | None = None) -> np.ndarray:
         """Return the probability of each of the run's classes, (C,), for its own prompts or others, one per class."""
@@ -104,8 +107,7 @@ class Explorer:
 
         Raises BadInput where BlazePose's files are not here, which finds the body's joints, and where it finds nobody.
         """
-        from yogalib.models.blazepose import landmarks_of  # these two: seconds, and not for every picture
-        from yogalib.models.posture import compare
+        from yogalib.models.posture import compare  # seconds, and not for every picture
 
         weights = self.study.paths.weights
         if not blazepose_is_here(weights):

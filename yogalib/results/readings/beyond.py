@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from yogalib.models.redrawn import LOOKS
 from yogalib.results.metrics import mcnemar_p, paired_proportions
 from yogalib.results.readings.wording import CLEAR, accuracy, listed, many, p_words, points, share
 from yogalib.results.show import number
@@ -22,7 +23,10 @@ def seen_by(joints: str | None) -> str:
             "say that the way works, not how well."
         )
     return (
-        "The joints are what BlazePose finds; where it finds nobody there is no answer, which counts as wrong."
+        "The joints are what BlazePose finds; where it finds nobody there is no answer, which counts as wrong. *CLIP, redrawn* sees "
+        f"no photograph: our own renderer draws the found body in {len(LOOKS)} looks before plain paper, the untrained CLIP is asked about each "
+        "drawing, and the answers are averaged. It costs BlazePose's time, and CLIP's once for each drawing. *Person cropped*: CLIP sees a "
+        "square around the body found, for BlazePose's time beside its own."
         if joints
         else ""
     )

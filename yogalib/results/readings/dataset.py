@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from yogalib.dataset.pixels import MARGIN
 from yogalib.results.readings.wording import extremes, listed, many, share
 from yogalib.results.show import plain
 
@@ -50,6 +51,8 @@ def fitted(rows: pd.DataFrame, fit: str) -> str:
     """Say what fitting to a square does to the images (rows of an index)."""
     sides = rows[["width", "height"]]
     lost = 1 - sides.min(axis=1) / sides.max(axis=1)
+    if fit == "person":
+        return f"A square around the person whom BlazePose finds is kept, joints and {MARGIN:.0%} of its side beyond; where it finds nobody, the whole picture."
     if fit == "pad":
         return f"Nothing is cut away; in the median image {share(lost.median(), 0)} of the square is white margin."
     return (
