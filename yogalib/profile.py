@@ -17,7 +17,7 @@ Count = Annotated[int, Field(gt=0)]
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
 Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.models.finetune)
-JointsWay = Literal["logistic regression", "kernel ridge", "network"]  # yogalib.models.joints
+JointsWay = Literal["logistic regression", "SVC", "kernel ridge", "network"]  # yogalib.models.joints
 ProbeWay = Literal[  # yogalib.models.probe
     "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
 ]
@@ -209,6 +209,12 @@ class Wise(_Strict):
     """Beyond the paper: weights between those before and after fine-tuning (yogalib.models.wise)."""
 
     share: Share
+
+
+class Adjust(_Strict):
+    """Beyond the paper: stored answers, adjusted for rare poses (yogalib.models.adjust)."""
+
+    tau: Positive = 1.0  # the paper's own; not tuned
 
 
 class Beyond(_Strict):

@@ -20,7 +20,7 @@ from yogalib.dataset.splits import draw_per_class
 from yogalib.facts.prompts import class_prompts
 from yogalib.models.encoders import resolution_of
 from yogalib.paths import Paths
-from yogalib.profile import FineTuning, Joints, Network, Probe, Prompt, Wise, Written
+from yogalib.profile import Adjust, FineTuning, Joints, Network, Probe, Prompt, Wise, Written
 from yogalib.runs.store import CODE, run_id
 from yogalib.synthetic.poses import POSES_FILE, written_entries
 
@@ -275,6 +275,11 @@ def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:
     first = parts[0]
     given = {"parts": tuple(parts), "tried": tuple(tried), "note": f"{len(parts)} models"}
     return Ask("blend", first.source, first.test, first.train, **given, **changes)
+
+
+def adjusted(of: Ask) -> Ask:
+    """Ask for a run's stored answers, adjusted for the poses that were rare in its training (yogalib.models.adjust)."""
+    return Ask("adjust", of.source, of.test, of.train, settings=Adjust(), parts=(of,), note="adjusted for rare poses")
 
 
 def between(of: Ask, share: float, prompt: Prompt) -> Ask:

@@ -136,7 +136,7 @@ def beyond(study) -> dict[str, dict]:
     ways = {
         "words alone": {"CLIP, described": asks.words(study, test, words)},
         "frozen CLIP": {way: asks.probe(study, train, test, way) for way in get_args(ProbeWay)},
-        "CLIP": {"fine-tuned": clip},
+        "CLIP": {"fine-tuned": clip, "fine-tuned, adjusted for rare poses": asks.adjusted(clip)},
     }
     for family, more in [] if "skeleton" in study.without else _skeletons(study, train, test).items():
         ways[family] = ways.get(family, {}) | more
