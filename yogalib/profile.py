@@ -21,6 +21,7 @@ JointsWay = Literal["logistic regression", "SVC", "kernel ridge", "network"]  # 
 ProbeWay = Literal[  # yogalib.models.probe
     "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
 ]
+OpenWay = Literal["linear probe", "LDA"]  # of encoders by open_clip
 # a key that came later: where nothing is asked of it, runs keep the names that they had before
 Later = Field(exclude_if=lambda value: not value)
 Names = Literal["sanskrit", "english", "number", "description", "captions"]  # captions: 24 of each pose, averaged
@@ -193,6 +194,25 @@ class Probe(_Strict):
     method: ProbeWay
 
 
+class OpenClip(_Strict):
+    """An encoder by the names that open_clip has for it; with an empty tag, random weights."""
+
+    model: str  # such as ViT-L-16-SigLIP2-256; local-dir:FOLDER for one of your own
+    pretrained: str
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return f"{self.model} ({self.pretrained or 'random'})"
+
+
+class OpenProbe(_Strict):
+    """Beyond the paper: such an encoder's frozen features, and what is made of them (yogalib.models.openclip)."""
+
+    method: OpenWay
+    by: OpenClip
+
+
 class Network(_Strict):
     """Beyond the paper: EfficientNet-Lite0 as ImageNet trained it, frozen, or with `tuning` fine-tuned (yogalib.models.network)."""
 
@@ -225,6 +245,7 @@ class Beyond(_Strict):
     per_class: list[Count] = [1, 2, 5, 10, 20]  # training images per class, on a fixed test part
     prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
     weigh: bool = True  # the blend's models by what they answer to a validation part, for which they learn once more; else all alike
+    open_clip: list[OpenClip] = []  # more encoders, frozen, by the names that open_clip has for them
     tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning
 
 

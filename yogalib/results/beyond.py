@@ -29,10 +29,10 @@ def score(run: Run) -> dict:
 
 
 def network_of(ask: Ask) -> str:
-    """Return what looks at the images of an ask: `CLIP`, `BlazePose`, `ImageNet's`; nothing where true joints are given."""
+    """Return what looks at the images of an ask: `CLIP`, `BlazePose`, `ImageNet's`; nothing where true joints are given, or open_clip's encoders, whose time is not taken."""
     if ask.kind == "joints":
         return "BlazePose" if ask.settings.joints == "blazepose" else ""
-    return "ImageNet's" if ask.kind == "network" else "CLIP"
+    return {"network": "ImageNet's", "openclip": ""}.get(ask.kind, "CLIP")
 
 
 def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]]) -> pd.DataFrame:

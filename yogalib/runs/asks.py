@@ -20,7 +20,7 @@ from yogalib.dataset.splits import draw_per_class
 from yogalib.facts.prompts import class_prompts
 from yogalib.models.encoders import resolution_of
 from yogalib.paths import Paths
-from yogalib.profile import Adjust, FineTuning, Joints, Network, Probe, Prompt, Wise, Written
+from yogalib.profile import Adjust, FineTuning, Joints, Network, OpenClip, OpenProbe, Probe, Prompt, Wise, Written
 from yogalib.runs.store import CODE, run_id
 from yogalib.synthetic.poses import POSES_FILE, written_entries
 
@@ -258,6 +258,12 @@ def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str) -> Ask:
         seed=tuning.seed,
         note=method,
     )
+
+
+def openclip(study, train: pd.DataFrame, test: pd.DataFrame, by: OpenClip, method: str) -> Ask:
+    """Ask what the frozen features of an encoder tell that open_clip knows by name (yogalib.models.openclip)."""
+    settings = OpenProbe(method=method, by=by)
+    return Ask("openclip", study.source, test[ROW], train[ROW], settings=settings, note=f"{by.label}, {method}")
 
 
 def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, **changes) -> Ask:

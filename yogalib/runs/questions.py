@@ -7,7 +7,7 @@ from typing import get_args
 import pandas as pd
 
 from yogalib.dataset.splits import draw_per_class
-from yogalib.profile import JointsWay, ProbeWay, Prompt, Targets
+from yogalib.profile import JointsWay, OpenWay, ProbeWay, Prompt, Targets
 from yogalib.runs import asks
 from yogalib.runs.asks import Ask
 
@@ -138,6 +138,14 @@ def beyond(study) -> dict[str, dict]:
         "frozen CLIP": {way: asks.probe(study, train, test, way) for way in get_args(ProbeWay)},
         "CLIP": {"fine-tuned": clip, "fine-tuned, adjusted for rare poses": asks.adjusted(clip)},
     }
+    others = [] if "open_clip" in study.without else [by for by in settings.open_clip if by.label not in study.without]
+    if others:
+        asked = {
+            f"{by.label}, {way}": asks.openclip(study, train, test, by, way)
+            for by in others
+            for way in get_args(OpenWay)
+        }
+        ways["other encoders, frozen"] = asked
     for family, more in [] if "skeleton" in study.without else _skeletons(study, train, test).items():
         ways[family] = ways.get(family, {}) | more
     if "network" not in study.without:

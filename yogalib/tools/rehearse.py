@@ -46,6 +46,7 @@ SHORT = {
     "yolo.epochs": 1,
     "yolo.resolution": 64,
     "beyond.joints": None,  # drawn bodies are small for BlazePose, and its files would be fetched
+    "beyond.open_clip": [{"model": "ViT-S-32", "pretrained": ""}],  # random weights: nothing is fetched
     "machine.device": "auto",
     "machine.threads": 1,
 }
