@@ -218,6 +218,7 @@ class Network(_Strict):
 
     resolution: Count
     tuning: FineTuning | None = None
+    network: Annotated[str, Later] = ""  # timm's name of another one
 
     @property
     def epochs(self) -> int:
@@ -246,6 +247,7 @@ class Beyond(_Strict):
     prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
     weigh: bool = True  # the blend's models by what they answer to a validation part, for which they learn once more; else all alike
     open_clip: list[OpenClip] = []  # more encoders, frozen, by the names that open_clip has for them
+    networks: list[str] = []  # more networks that ImageNet trained, frozen and fine-tuned, by timm's names
     tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning
 
 

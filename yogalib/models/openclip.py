@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from yogalib.errors import BadInput
-from yogalib.models.checkpoints import MEAN, STD
-from yogalib.models.features import kept_features
+from yogalib.models.features import kept_features, renormalised
 from yogalib.models.meter import fitting
 from yogalib.models.probe import LIBRARY, by_library
 from yogalib.profile import OpenClip
@@ -26,11 +25,9 @@ class Tower(nn.Module):
         super().__init__()
         self.model = model
         self.side = wants["size"] if isinstance(wants["size"], int) else wants["size"][0]
-        mean, std, ours, spread = (
-            torch.tensor(each)[:, None, None] for each in (wants["mean"], wants["std"], MEAN, STD)
-        )
-        self.register_buffer("gain", spread / std)  # CLIP's normalisation undone, and the model's done
-        self.register_buffer("shift", (ours - mean) / std)
+        gain, shift = renormalised(wants["mean"], wants["std"])
+        self.register_buffer("gain", gain)
+        self.register_buffer("shift", shift)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of normalised images."""

@@ -12,6 +12,7 @@ import pandas as pd
 from yogalib.facts.taxonomy import parents, superclass_names
 from yogalib.models.kept import at_work
 from yogalib.models.network import frozen, frozen_at_work
+from yogalib.models.openclip import open_tower
 from yogalib.models.published import BLAZEPOSE
 from yogalib.results.metrics import mcnemar_p, top_k, wilson
 from yogalib.results.openers import Answers, Opener, by_column
@@ -29,10 +30,12 @@ def score(run: Run) -> dict:
 
 
 def network_of(ask: Ask) -> str:
-    """Return what looks at the images of an ask: `CLIP`, `BlazePose`, `ImageNet's`; nothing where true joints are given, or open_clip's encoders, whose time is not taken."""
+    """Return what looks at the images of an ask: `CLIP`, `BlazePose`, `ImageNet's`, or its name; nothing where true joints are given."""
     if ask.kind == "joints":
         return "BlazePose" if ask.settings.joints == "blazepose" else ""
-    return {"network": "ImageNet's", "openclip": ""}.get(ask.kind, "CLIP")
+    if ask.kind == "openclip":
+        return ask.settings.by.label
+    return (ask.settings.network or "ImageNet's") if ask.kind == "network" else "CLIP"
 
 
 def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]]) -> pd.DataFrame:
@@ -43,7 +46,7 @@ def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, R
     for family, ways in asked.items():
         for way, ask in ways.items():
             name = network_of(ask)
-            if ask.kind != "blend" and name and name not in rows and (ask.kept or ask.kind == "network"):
+            if ask.kind != "blend" and name and name not in rows and (ask.kept or ask.kind in ("network", "openclip")):
                 rows[name] = (
                     _of_kept(runs[family][way], study, contents) if ask.kept else _of_frozen(ask, study, contents)
                 )
@@ -70,8 +73,12 @@ def _of_kept(run: Run, study, contents: list[bytes]) -> tuple[float, float]:
 
 
 def _of_frozen(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
-    side = ask.settings.resolution
-    tower = frozen(side, study.paths.weights)
+    if ask.kind == "openclip":
+        tower = open_tower(ask.settings.by)
+        side = tower.side
+    else:
+        side = ask.settings.resolution
+        tower = frozen(side, study.paths.weights, ask.settings.network)
     see, say = frozen_at_work(tower, side, study.profile.data.fit)
     return _median(see, say, contents), sum(weights.numel() for weights in tower.parameters()) * 4 / 1e6
 
@@ -106,7 +113,7 @@ def _seconds(ask: Ask, run: Run, images: int, ms: float, runs: dict[str, dict[st
     folder = run.folder.parent
     others = [Run(folder / name) for name in [run.config.get("of"), *run.config.get("parts", [])] if name]
     seconds = sum(each.cost["seconds"] for each in [run, *others])
-    looked = ask.kind == "probe" or ask.kind == "joints" or (ask.kind == "network" and not ask.kept)
+    looked = ask.kind in ("probe", "openclip", "joints") or (ask.kind == "network" and ask.settings.tuning is None)
     return seconds + (images * np.nan_to_num(ms) / 1e3 if looked else 0)
 
 

@@ -83,6 +83,8 @@ class Ask:
     @property
     def model(self) -> str:
         """What plans and progress lines call the model."""
+        if getattr(self.settings, "network", ""):  # another than the encoder whose place it takes
+            return ""
         return self.of.model if self.of is not None else self.encoder or getattr(self.settings, "model", "")
 
     @property
@@ -266,14 +268,18 @@ def openclip(study, train: pd.DataFrame, test: pd.DataFrame, by: OpenClip, metho
     return Ask("openclip", study.source, test[ROW], train[ROW], settings=settings, note=f"{by.label}, {method}")
 
 
-def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, **changes) -> Ask:
-    """Ask a plain network that ImageNet trained, frozen or fine-tuned as the profile fine-tunes CLIP (yogalib.models.network)."""
+def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, name: str = "", **changes) -> Ask:
+    """Ask a plain network that ImageNet trained, frozen or fine-tuned as the profile fine-tunes CLIP (yogalib.models.network).
+
+    name : timm's, of another one than EfficientNet-Lite0.
+    """
     tuning, rows = study.profile.fine_tuning, (test[ROW], train[ROW])
-    settings = Network(resolution=resolution_of(tuning.encoder) or LARGE, tuning=tuning if tuned else None)
-    if not tuned:
-        return Ask("network", study.source, *rows, settings=settings, note="ImageNet's, frozen")
-    given = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed, "note": "ImageNet's, fine-tuned"}
-    return Ask("network", study.source, *rows, settings=settings, **given, **changes)
+    settings = Network(
+        resolution=resolution_of(tuning.encoder) or LARGE, tuning=tuning if tuned else None, network=name
+    )
+    note = ", ".join([name or "ImageNet's", "fine-tuned" if tuned else "frozen"])
+    given = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed} if tuned else {}
+    return Ask("network", study.source, *rows, settings=settings, note=note, **given, **changes)
 
 
 def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:

@@ -152,6 +152,12 @@ def beyond(study) -> dict[str, dict]:
         ways[NETWORK] = {"frozen": asks.network(study, train, test)}
         if settings.tune_network:
             ways[NETWORK]["fine-tuned"] = asks.network(study, train, test, tuned=True, kept=True)
+    if networks := [name for name in settings.networks if name not in study.without]:
+        ways["other networks of ImageNet"] = {
+            f"{name}, {'fine-tuned' if tuned else 'frozen'}": asks.network(study, train, test, tuned, name)
+            for name in networks
+            for tuned in (False, True)
+        }
     if together := _together(study, train, ways):
         ways["together"] = {"mean of logs": together}
     return {"ways": ways, "curve": _few(study, train, test, ways), "between": _between(study, clip, test, words)}
