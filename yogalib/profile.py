@@ -219,6 +219,9 @@ class Network(_Strict):
     resolution: Count
     tuning: FineTuning | None = None
     network: Annotated[str, Later] = ""  # timm's name of another one
+    heads: Annotated[bool, Later] = (
+        False  # the superclasses of levels 1 and 2 are learnt too (Verma et al. 2020, variant 1)
+    )
 
     @property
     def epochs(self) -> int:

@@ -268,18 +268,20 @@ def openclip(study, train: pd.DataFrame, test: pd.DataFrame, by: OpenClip, metho
     return Ask("openclip", study.source, test[ROW], train[ROW], settings=settings, note=f"{by.label}, {method}")
 
 
-def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, name: str = "", **changes) -> Ask:
+def network(
+    study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, name: str = "", heads: bool = False, **changes
+) -> Ask:
     """Ask a plain network that ImageNet trained, frozen or fine-tuned as the profile fine-tunes CLIP (yogalib.models.network).
 
-    name : timm's, of another one than EfficientNet-Lite0.
+    name : timm's, of another one than EfficientNet-Lite0. heads : one for each level, with cross-entropies that are added.
     """
     tuning, rows = study.profile.fine_tuning, (test[ROW], train[ROW])
-    settings = Network(
-        resolution=resolution_of(tuning.encoder) or LARGE, tuning=tuning if tuned else None, network=name
-    )
-    note = ", ".join([name or "ImageNet's", "fine-tuned" if tuned else "frozen"])
-    given = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed} if tuned else {}
-    return Ask("network", study.source, *rows, settings=settings, note=note, **given, **changes)
+    tuning = tuning.model_copy(update={"targets": "class-prompts"}) if heads else tuning
+    given = {"tuning": tuning if tuned else None, "network": name, "heads": heads}
+    settings = Network(resolution=resolution_of(tuning.encoder) or LARGE, **given)
+    note = ", ".join([name or "ImageNet's", "three heads" if heads else "fine-tuned" if tuned else "frozen"])
+    words = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed} if tuned else {}
+    return Ask("network", study.source, *rows, settings=settings, note=note, **words, **changes)
 
 
 def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:

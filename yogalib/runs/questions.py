@@ -152,11 +152,16 @@ def beyond(study) -> dict[str, dict]:
         ways[NETWORK] = {"frozen": asks.network(study, train, test)}
         if settings.tune_network:
             ways[NETWORK]["fine-tuned"] = asks.network(study, train, test, tuned=True, kept=True)
+            ways[NETWORK]["fine-tuned, three heads"] = asks.network(study, train, test, tuned=True, heads=True)
     if networks := [name for name in settings.networks if name not in study.without]:
         ways["other networks of ImageNet"] = {
-            f"{name}, {'fine-tuned' if tuned else 'frozen'}": asks.network(study, train, test, tuned, name)
+            f"{name}, {way}": asks.network(study, train, test, tuned, name, heads)
             for name in networks
-            for tuned in (False, True)
+            for way, tuned, heads in (
+                ("frozen", False, False),
+                ("fine-tuned", True, False),
+                ("fine-tuned, three heads", True, True),
+            )
         }
     if together := _together(study, train, ways):
         ways["together"] = {"mean of logs": together}
