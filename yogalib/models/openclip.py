@@ -50,7 +50,7 @@ def bring(name: OpenClip) -> None:
 
     Raises BadInput for a name that it does not know, and when they can't be fetched.
     """
-    from open_clip import pretrained
+    from open_clip import pretrained  # an optional extra
 
     if name.model.startswith(LOCAL):
         if not Path(name.model.removeprefix(LOCAL)).is_dir():
