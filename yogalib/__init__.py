@@ -11,7 +11,7 @@ dataset     images to index to subset to split to pixels: download and fetch, im
 synthetic   the drawn world, in the place of a download
 models      pixels and prompts to answers: device, meter, costs, counting; published, checkpoints, encoders, mini, lite; resident;
             zero_shot, augment, views, finetune, linear, yolo; boxes, blazepose, skeleton, written, posture, joints, missing;
-            features, probe, network, wise, redrawn, blend; kept; cam
+            features, probe, openclip, network, wise, adjust, redrawn, blend; kept; cam
 runs        asked, planned, made once, kept: asks, questions, plan, progress, store
 results     runs to numbers, tables, figures: metrics, tables, confusions, audit, benchmark, beyond, maps, claims,
             beside, carry, card, atlas, readings; openers, figures, ways, galleries, style, show, handover

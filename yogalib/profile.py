@@ -17,10 +17,11 @@ Count = Annotated[int, Field(gt=0)]
 Pair = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 SubsetName = Literal["all", "subset_i", "subset_ii"]
 Targets = Literal["diagonal", "multi-positive", "class-prompts"]  # what is right in a batch (yogalib.models.finetune)
-JointsWay = Literal["logistic regression", "kernel ridge", "network"]  # yogalib.models.joints
+JointsWay = Literal["logistic regression", "SVC", "kernel ridge", "network"]  # yogalib.models.joints
 ProbeWay = Literal[  # yogalib.models.probe
     "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
 ]
+OpenWay = Literal["linear probe", "LDA"]  # of encoders by open_clip
 # a key that came later: where nothing is asked of it, runs keep the names that they had before
 Later = Field(exclude_if=lambda value: not value)
 Names = Literal["sanskrit", "english", "number", "description", "captions"]  # captions: 24 of each pose, averaged
@@ -197,11 +198,34 @@ class Probe(_Strict):
     method: ProbeWay
 
 
+class OpenClip(_Strict):
+    """An encoder by the names that open_clip has for it; with an empty tag, random weights."""
+
+    model: str  # such as ViT-L-16-SigLIP2-256; local-dir:FOLDER for one of your own
+    pretrained: str
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return f"{self.model} ({self.pretrained or 'random'})"
+
+
+class OpenProbe(_Strict):
+    """Beyond the paper: such an encoder's frozen features, and what is made of them (yogalib.models.openclip)."""
+
+    method: OpenWay
+    by: OpenClip
+
+
 class Network(_Strict):
     """Beyond the paper: EfficientNet-Lite0 as ImageNet trained it, frozen, or with `tuning` fine-tuned (yogalib.models.network)."""
 
     resolution: Count
     tuning: FineTuning | None = None
+    network: Annotated[str, Later] = ""  # timm's name of another one
+    heads: Annotated[bool, Later] = (
+        False  # the superclasses of levels 1 and 2 are learnt too (Verma et al. 2020, variant 1)
+    )
 
     @property
     def epochs(self) -> int:
@@ -215,6 +239,12 @@ class Wise(_Strict):
     share: Share
 
 
+class Adjust(_Strict):
+    """Beyond the paper: stored answers, adjusted for rare poses (yogalib.models.adjust)."""
+
+    tau: Positive = 1.0  # the paper's own; not tuned
+
+
 class Beyond(_Strict):
     """Beyond the paper (notebook 09): other ways to tell poses apart, on the profile's first split."""
 
@@ -224,6 +254,8 @@ class Beyond(_Strict):
     prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
     weigh: bool = True  # the blend's models by what they answer to a validation part, for which they learn once more; else all alike
     tune_cropped: bool = False  # fine-tune CLIP on pictures cut to the person too, where BlazePose finds the joints
+    open_clip: list[OpenClip] = []  # more encoders, frozen, by the names that open_clip has for them
+    networks: list[str] = []  # more networks that ImageNet trained, frozen and fine-tuned, by timm's names
     tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning
 
 

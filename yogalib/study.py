@@ -284,7 +284,7 @@ class Study:
     @cached_property
     def without(self) -> dict[str, str]:
         """Families of notebook 09 that can't be had here, each with a line that says what is missing."""
-        return missing(self.profile.beyond.joints, self.paths.weights, fetch=not self.planned)
+        return missing(self.profile.beyond, self.paths.weights, fetch=not self.planned)
 
     # its runs
 

@@ -83,8 +83,10 @@ def test_related_results_hold_the_papers_own_rows():
     assert numbers(best["top5"]) == [CLAIMS[f"table_08.l{level}_top5"]["value"] for level in (1, 2, 3)]
     table_9 = [CLAIMS[f"table_09.l{level}_{part}"]["value"] for level in (1, 2, 3) for part in ("mean", "sd")]
     assert numbers(mean["top1"]) == table_9
+    held_out = [method for method, row in rows.items() if row["chosen_on"] == "validation"]
+    assert held_out == ["DenseNet-121 with three heads, 2026"], "the summary's prose says that there is one"
     keys = {"method", "split", "chosen_on", "top1", "top5", "source"}
-    assert len(rows) == 11 and all(set(row) == keys for row in rows.values())
+    assert len(rows) == 16 and all(set(row) == keys for row in rows.values())
 
 
 def numbers(text: str) -> list[float]:

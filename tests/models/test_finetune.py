@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.special import softmax
 from tiny_clip import tiny_encoder
 from torch.utils.data import DataLoader
 from torchvision.transforms.functional import InterpolationMode, rotate
@@ -21,6 +22,7 @@ from yogalib.models.finetune import (
     batch_targets,
     contrastive_loss,
     fine_tune,
+    levels_loss,
     make_optimiser,
     share_with_class_mate,
 )
@@ -321,3 +323,19 @@ def test_recording_that_fails_costs_a_warning_and_no_step(monkeypatch):
     with pytest.warns(UserWarning, match="no CUDA graph, so slower: operation not permitted when stream is capturing$"):
         list(map(graphed, torch.arange(6)))
     assert taken == list(range(6))
+
+
+def test_three_heads_add_the_cross_entropies_of_the_levels():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((5, 4 + 3 + 2)), np.array([0, 3, 1, 2, 3])
+    above = [np.array([0, 0, 1, 2]), np.array([0, 0, 0, 1])]
+    expected = 0.0
+    for part, right in zip(np.split(logits, [4, 7], axis=1), (labels, *(of[labels] for of in above)), strict=True):
+        expected -= np.log(softmax(part, axis=1)[np.arange(5), right]).mean()
+    belongs = [torch.from_numpy(of[:, None] == np.unique(of)) for of in above]
+    found = levels_loss(torch.from_numpy(logits), torch.from_numpy(labels), belongs)
+    assert float(found) == pytest.approx(expected)
+    alone = levels_loss(torch.from_numpy(logits[:, :4]), torch.from_numpy(labels), [])
+    assert float(alone) == pytest.approx(
+        float(torch.nn.functional.cross_entropy(torch.from_numpy(logits[:, :4]), torch.from_numpy(labels)))
+    )

@@ -7,10 +7,12 @@ from scipy.special import softmax
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from torch import nn
 
 from yogalib.models import joints
-from yogalib.models.joints import both_sides, found_in, kernel_ridge, learn, of_classes
+from yogalib.models.joints import LIBRARY, MarginSVC, both_sides, found_in, kernel_ridge, learn, of_classes
 from yogalib.models.probe import by_library
 from yogalib.models.skeleton import JOINTS, features, mirror, network, predict
 from yogalib.models.written import simulate
@@ -67,6 +69,22 @@ def test_kernel_ridge_is_sklearns_with_the_left_one_out_temperature(bodies):
     assert (answers.argmax(1) == labels).mean() > 0.8
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_svc_answers_in_the_order_of_sklearns_margins(bodies, classes):
+    known, labels, asked = bodies
+    some = labels < classes
+    sides, (ours, _) = both_sides(tuple(each[some] for each in known)), both_sides(asked)
+    every, answers = np.concatenate(sides), np.tile(labels[some], 2)
+    scaler = StandardScaler().fit(every)
+    reference = SVC(C=10).fit(scaler.transform(every), answers)
+    got = by_library(LIBRARY["SVC"], every, answers, [ours], classes)
+    margins = reference.decision_function(scaler.transform(ours))
+    margins = margins if classes > 2 else np.stack([-margins, margins], axis=1)
+    np.testing.assert_allclose(got, np.exp(margins) / np.exp(margins).sum(1, keepdims=True), rtol=1e-6)
+    assert (got.argmax(1) == reference.predict(scaler.transform(ours))).all()
+    assert isinstance(LIBRARY["SVC"], MarginSVC)
+
+
 def test_written_poses_of_some_classes_keep_their_own_logits():
     torch.manual_seed(0)
     model = network(82).eval()
@@ -116,7 +134,7 @@ def test_drawn_world_keeps_its_bodies(study):
 def test_runs_of_joints_answer_and_nobody_found_is_wrong(study, monkeypatch):
     train, test = study.parts("all")
     written = asks.written(study.paths, settings=study.profile.beyond.written)
-    for method in ("logistic regression", "kernel ridge", "network"):
+    for method in ("logistic regression", "SVC", "kernel ridge", "network"):
         run = study.runs(asks.joints(study, train, test, method))
         assert run.hits.mean() > 0.5, method
     none = study.runs(asks.joints(study, train.head(0), test, "network", of=written))

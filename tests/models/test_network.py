@@ -2,17 +2,21 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 
 from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
+from yogalib.facts.taxonomy import parents, superclass_names
 from yogalib.models.encoders import open_encoder
 from yogalib.models.kept import at_work
 from yogalib.models.lite.tower import imagenet_file, imagenet_network
-from yogalib.models.network import frozen, frozen_at_work, imagenet_in
+from yogalib.models.network import frozen, frozen_at_work, imagenet_in, superclasses, timm_network
 from yogalib.models.wise import between
+from yogalib.models.zero_shot import normalise
 from yogalib.profile import Prompt
+from yogalib.results.beyond import looking, ways_table
 from yogalib.runs import asks, questions
 from yogalib.study import Study
 
@@ -65,6 +69,52 @@ def test_network_runs_frozen_and_fine_tuned_and_the_kept_one_answers_as_it_did(p
     see, say = at_work(tuned, study.paths.weights, study.source.cache)
     seen = [see((study.folder / path).read_bytes()) for path in test["path"]]
     np.testing.assert_allclose(say(seen), tuned.probabilities, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["test_resnet-random", "test_efficientnet-random"])
+def test_network_by_timms_name_sees_what_it_does_under_timms_own_preprocessing(name, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        theirs = timm_network(name).eval()
+    config = timm.data.resolve_data_config(model=theirs)
+    own = (
+        torch.as_tensor(pixels).permute(0, 3, 1, 2) / 255 - torch.tensor(config["mean"])[:, None, None]
+    ) / torch.tensor(config["std"])[:, None, None]
+    tower = frozen(96, tmp_path, name).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(tower(normalise(torch.as_tensor(pixels))), theirs(own), atol=2e-4, rtol=1e-3)
+
+
+def test_superclasses_hold_each_pose_once_a_level():
+    classes = [0, 5, 33, 81]
+    for level, (prompts, belongs) in zip((1, 2), superclasses(classes), strict=True):
+        assert belongs.shape == (4, len(prompts)) and (belongs.sum(1) == 1).all()
+        named = [prompts[place] for place in belongs.argmax(1)]
+        assert named == [f"level {level} {superclass_names(level)[parents(level)[number]]}" for number in classes]
+
+
+def test_networks_by_name_run_frozen_and_fine_tuned_and_learn_their_own_weights(study):
+    changes = CHANGES | {"beyond.networks": ["test_resnet-random", "no_such_network"], "fine_tuning.epochs": 2}
+    named = Study.open("photos", changes)
+    assert "timm does not know" in named.without["no_such_network"]
+    asked = questions.beyond(named)["ways"]["other networks of ImageNet"]
+    ways = ("frozen", "fine-tuned", "fine-tuned, three heads")
+    assert list(asked) == [f"test_resnet-random, {way}" for way in ways]
+    runs = named.runs(asked)
+    for run in runs.values():
+        np.testing.assert_allclose(run.probabilities.sum(1), 1, rtol=1e-4)
+    table = ways_table({"others": asked}, {"others": runs}, looking(named, {"others": asked}, {"others": runs}))
+    assert (table["ms"] > 0).all() and table["mb"].between(1, 3).all()
+    for way in ways[1:]:
+        history = runs[f"test_resnet-random, {way}"].history
+        assert len(history) == 2 and history["loss"].iloc[1] < history["loss"].iloc[0]
+    three, one = (runs[f"test_resnet-random, {way}"] for way in reversed(ways[1:]))
+    assert three.history["loss"].iloc[0] > one.history["loss"].iloc[0], "three cross-entropies in place of one"
+    train, test = study.parts("all")
+    plain = asks.network(study, train, test)
+    assert not {"network", "heads"} & plain.decides["settings"].keys(), "a key that came later renames no run"
+    assert asks.network(study, train, test, name="test_resnet-random").name != plain.name
 
 
 def test_between_two_networks_lie_their_soup_and_both_ends():

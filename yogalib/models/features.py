@@ -1,6 +1,6 @@
 """What a frozen network sees in a study's pictures, looked at once and kept beside the decoded cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from yogalib.dataset.pixels import Source
+from yogalib.models.checkpoints import MEAN, STD
 from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder
 from yogalib.models.resident import Pictures, images_of
@@ -49,6 +50,12 @@ def look(tower: nn.Module, pictures: Pictures, device: Device, batch: int = 128)
             with device.autocast():
                 side.append(tower(given).float().cpu())
     return torch.stack([torch.cat(side) for side in seen]).numpy()
+
+
+def renormalised(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Return the factor and the summand, (3, 1, 1), that turn CLIP's normalised images into those of another mean and deviation, of 0 to 1."""
+    mean, std, ours, spread = (torch.tensor(each)[:, None, None] for each in (mean, std, MEAN, STD))
+    return spread / std, (ours - mean) / std
 
 
 def open_tower(encoder: Encoder) -> tuple[nn.Module, Tensor, Tensor]:

@@ -35,6 +35,19 @@ def contrastive_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return (image_loss + text_loss) / 2
 
 
+def levels_loss(logits: Tensor, labels: Tensor, above: Sequence[Tensor], smoothing: float = 0.0) -> Tensor:
+    """Return the sum of the cross-entropies at all levels of a hierarchy (Verma et al. 2020, variant 1: a head for each level).
+
+    logits : (B, C + C' + ...), of the classes, then of the superclasses of each level above. labels : (B,). above : which class belongs to
+    which superclass, a level each, bool (C, C'). smoothing : the share of a target that all classes of its level get alike.
+    """
+    sizes = [each.shape[1] for each in above]
+    parts = logits.split([logits.shape[1] - sum(sizes), *sizes], dim=1)
+    right = [labels, *(each.long().argmax(dim=1)[labels] for each in above)]
+    losses = [cross_entropy(part, of, label_smoothing=smoothing) for part, of in zip(parts, right, strict=True)]
+    return torch.stack(losses).sum()
+
+
 def batch_targets(labels: Tensor, kind: str) -> Tensor:
     """Return the targets of a batch, (B, B), rows sum to one.
 
@@ -114,13 +127,15 @@ def fine_tune(
     settings: FineTuning,
     device: Device,
     views: Sequence[Pictures] = (),
+    above: Sequence[tuple[list[str], np.ndarray]] = (),
 ) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
     """Fine-tune the encoder in place; return its history, and its last answers as `classify` gives them.
 
     train, test : pixels uint8 (N, R, R, 3) and labels (N,), places in `prompts` (C). The test part is looked at after
     each epoch for the curve of Fig. 5; nothing is chosen on it, the last epoch is the result (the paper's way). views : the
     training pictures as the frozen stages see them, one view an epoch in turn (yogalib.models.views); with none, every
-    epoch augments them anew.
+    epoch augments them anew. above : levels of superclasses that are learnt too, with the targets `class-prompts`: the prompts of each,
+    and which class belongs to which, bool (C, C').
 
     The history has the columns epoch, loss (mean over the epoch's images), train_batches, top1 (on the test part).
     """
@@ -134,12 +149,14 @@ def fine_tune(
     if settings.batch_norm and hasattr(model.visual, "unfold"):
         some = orders[0][:MEASURED].to(views[0].places.device)
         model.visual.unfold(network_input(views[0][some].to(device.torch)))
-    words = Words(model, encoder.tokenise(prompts).to(device.torch))
+    learnt_prompts = [*prompts, *(prompt for level, _ in above for prompt in level)]
+    words = Words(model, encoder.tokenise(learnt_prompts).to(device.torch))
+    belongs = [torch.as_tensor(of).to(device.torch) for _, of in above]
     batches = math.ceil(learnt / settings.batch)
     with words:
         optimiser, schedule = make_optimiser(model, settings.optimiser, batches * settings.epochs)
     total, history, judged = torch.zeros((), device=device.torch), [], before_training(encoder, test[0], device)
-    step = train_step(model, optimiser, words.tokens, settings, total, device)
+    step = train_step(model, optimiser, words.tokens, settings, total, device, belongs)
     for epoch, order in enumerate(tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2), 1):
         model.train()
         draws = torch.rand(learnt, draws_for(settings.augmentation), generator=generator)
@@ -156,14 +173,16 @@ def fine_tune(
     return pd.DataFrame(history), answers
 
 
-def train_step(model, optimiser, tokens: Tensor, settings: FineTuning, total: Tensor, device: Device) -> Callable:
+def train_step(
+    model, optimiser, tokens: Tensor, settings: FineTuning, total: Tensor, device: Device, above: Sequence[Tensor] = ()
+) -> Callable:
     """Return the function that takes a step on images (B, 3, R, R) and labels (B,), and adds B times the loss to `total`, ().
 
     The loss stays on the device: to read it after each step would wait for it.
     """
 
     def step(images: Tensor, labels: Tensor) -> None:
-        loss = batch_loss(model, images, labels, tokens, settings.targets, device, settings.smoothing)
+        loss = batch_loss(model, images, labels, tokens, settings.targets, device, settings.smoothing, above)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -187,13 +206,20 @@ def _batches(pictures: Pictures, labels: Tensor, order: Tensor, draws: Tensor, s
 
 
 def batch_loss(
-    model, images: Tensor, labels: Tensor, tokens: Tensor, targets: str, device: Device, smoothing: float = 0.0
+    model,
+    images: Tensor,
+    labels: Tensor,
+    tokens: Tensor,
+    targets: str,
+    device: Device,
+    smoothing: float = 0.0,
+    above: Sequence[Tensor] = (),
 ) -> Tensor:
     """Return the loss of one batch.
 
     images : (B, 3, R, R). labels : (B,), places in `tokens` (C, context length). targets : those of `batch_targets`, or
     `class-prompts`: plain cross-entropy over the prompts of all classes, whatever the batch holds. smoothing : the share of
-    the latter's target that all classes get alike.
+    the latter's target that all classes get alike. above : of the latter, as `levels_loss` has it; the tokens of superclasses follow.
     """
     # each prompt is encoded once and repeated: the same logits as one caption per picture, for less work. On a CPU those of
     # the batch alone; which these are a GPU would have to be asked and waited for, and shapes would change from step to step
@@ -205,7 +231,7 @@ def batch_loss(
         image_features, text_features = unit(model.encode_image(images)), unit(model.encode_text(tokens))
     if targets == "class-prompts":
         logits = model.logit_scale.exp() * image_features @ text_features.T
-        return cross_entropy(logits, labels, label_smoothing=smoothing)
+        return levels_loss(logits, labels, above, smoothing)
     logits = model.logit_scale.exp() * image_features @ text_features[place].T
     return contrastive_loss(logits, batch_targets(labels, targets))
 

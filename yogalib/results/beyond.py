@@ -15,6 +15,7 @@ from yogalib.models.blazepose import finder
 from yogalib.models.encoders import open_encoder, weights_file
 from yogalib.models.kept import at_work
 from yogalib.models.network import frozen, frozen_at_work
+from yogalib.models.openclip import open_tower
 from yogalib.models.published import BLAZEPOSE
 from yogalib.models.redrawn import redrawing
 from yogalib.models.zero_shot import encode_images
@@ -34,13 +35,15 @@ def score(run: Run) -> dict:
 
 
 def network_of(ask: Ask) -> str:
-    """Return what looks at the images of an ask, such as `CLIP`, `BlazePose` or `ImageNet's`; nothing where true joints are given."""
+    """Return what looks at the images of an ask, such as `CLIP`, `BlazePose`, `ImageNet's` or its name; nothing where true joints are given."""
     if ask.kind == "redrawn":
         return "BlazePose, then CLIP"
     if ask.kind == "joints":
         return "BlazePose" if ask.settings.joints == "blazepose" else ""
+    if ask.kind == "openclip":
+        return ask.settings.by.label
     if ask.kind == "network":
-        return "ImageNet's"
+        return ask.settings.network or "ImageNet's"
     return "CLIP, person cropped" if ask.source.fit == "person" else "CLIP"
 
 
@@ -48,16 +51,16 @@ def looking(study, asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, R
     """Return what it takes to look at one image, from its file to the answer, on this machine, by network. Columns: ms, mb."""
     _, test = study.parts(study.profile.fine_tuning.subset)
     contents = [(study.folder / path).read_bytes() for path in test["path"].iloc[:LOOKED]]
+    asks = [(runs[family][way], ask) for family, ways in asked.items() for way, ask in ways.items()]
     rows = {}
-    for family, ways in asked.items():
-        for way, ask in ways.items():
-            name = network_of(ask)
-            if ask.kind == "blend" or not name or name in rows:
-                continue
-            if ask.kept:
-                rows[name] = _of_kept(runs[family][way], study, contents)
-            elif ask.kind in _UNKEPT and name != "CLIP":
-                rows[name] = _UNKEPT[ask.kind](ask, study, contents)
+    for run, ask in sorted(asks, key=lambda each: not each[1].kept):  # a model of one's own before what stands for it
+        name = network_of(ask)
+        if ask.kind == "blend" or not name or name in rows:
+            continue
+        if ask.kept:
+            rows[name] = _of_kept(run, study, contents)
+        elif ask.kind in _UNKEPT:
+            rows[name] = _UNKEPT[ask.kind](ask, study, contents)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ms", "mb"])
 
 
@@ -81,8 +84,12 @@ def _of_kept(run: Run, study, contents: list[bytes]) -> tuple[float, float]:
 
 
 def _of_frozen(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
-    side = ask.settings.resolution
-    tower = frozen(side, study.paths.weights)
+    if ask.kind == "openclip":
+        tower = open_tower(ask.settings.by)
+        side = tower.side
+    else:
+        side = ask.settings.resolution
+        tower = frozen(side, study.paths.weights, ask.settings.network)
     see, say = frozen_at_work(tower, side, study.source)
     return _median(see, say, contents), sum(weights.numel() for weights in tower.parameters()) * 4 / 1e6
 
@@ -94,7 +101,7 @@ def _of_redrawn(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
     return median, _megabytes(ask, weights)
 
 
-def _of_cropped(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
+def _of_probe(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
     encoder, weights = open_encoder(ask.encoder, study.paths.weights, ask.seed), study.paths.weights
     with TemporaryDirectory() as nothing_kept:
         source = replace(ask.source, find=finder(ask.source.fit, weights, Path(nothing_kept)))
@@ -107,12 +114,14 @@ def _of_cropped(ask: Ask, study, contents: list[bytes]) -> tuple[float, float]:
 
 
 def _megabytes(ask: Ask, weights: Path) -> float:
-    """Return the size of an untrained CLIP's file and BlazePose's."""
-    files = [weights_file(ask.encoder, weights), *(weights / "blazepose" / name for name in BLAZEPOSE)]
+    """Return the size of an untrained CLIP's file, and of BlazePose's where it looks first."""
+    files = [weights_file(ask.encoder, weights)]
+    if ask.kind == "redrawn" or ask.source.fit == "person":
+        files += [weights / "blazepose" / name for name in BLAZEPOSE]
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-_UNKEPT = {"network": _of_frozen, "redrawn": _of_redrawn, "probe": _of_cropped}
+_UNKEPT = {"network": _of_frozen, "redrawn": _of_redrawn, "probe": _of_probe, "openclip": _of_frozen}
 
 
 def ways_table(asked: dict[str, dict[str, Ask]], runs: dict[str, dict[str, Run]], looks: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +154,7 @@ def _seconds(ask: Ask, run: Run, images: int, ms: float, runs: dict[str, dict[st
     folder = run.folder.parent
     others = [Run(folder / name) for name in [run.config.get("of"), *run.config.get("parts", [])] if name]
     seconds = sum(each.cost["seconds"] for each in [run, *others])
-    looked = ask.kind == "probe" or ask.kind == "joints" or (ask.kind == "network" and not ask.kept)
+    looked = ask.kind in ("probe", "openclip", "joints") or (ask.kind == "network" and ask.settings.tuning is None)
     return seconds + (images * np.nan_to_num(ms) / 1e3 if looked else 0)
 
 

@@ -20,7 +20,7 @@ from yogalib.dataset.splits import draw_per_class
 from yogalib.facts.prompts import class_prompts
 from yogalib.models.encoders import resolution_of
 from yogalib.paths import Paths
-from yogalib.profile import FineTuning, Joints, Network, Probe, Prompt, Wise, Written
+from yogalib.profile import Adjust, FineTuning, Joints, Network, OpenClip, OpenProbe, Probe, Prompt, Wise, Written
 from yogalib.runs.store import CODE, run_id
 from yogalib.synthetic.poses import POSES_FILE, written_entries
 
@@ -83,6 +83,8 @@ class Ask:
     @property
     def model(self) -> str:
         """What plans and progress lines call the model."""
+        if getattr(self.settings, "network", ""):  # another than the encoder whose place it takes
+            return ""
         return self.of.model if self.of is not None else self.encoder or getattr(self.settings, "model", "")
 
     @property
@@ -272,14 +274,26 @@ def probe(study, train: pd.DataFrame, test: pd.DataFrame, method: str, fit: str 
     )
 
 
-def network(study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, **changes) -> Ask:
-    """Ask a plain network that ImageNet trained, frozen or fine-tuned as the profile fine-tunes CLIP (yogalib.models.network)."""
+def openclip(study, train: pd.DataFrame, test: pd.DataFrame, by: OpenClip, method: str) -> Ask:
+    """Ask what the frozen features of an encoder tell that open_clip knows by name (yogalib.models.openclip)."""
+    settings = OpenProbe(method=method, by=by)
+    return Ask("openclip", study.source, test[ROW], train[ROW], settings=settings, note=f"{by.label}, {method}")
+
+
+def network(
+    study, train: pd.DataFrame, test: pd.DataFrame, tuned: bool = False, name: str = "", heads: bool = False, **changes
+) -> Ask:
+    """Ask a plain network that ImageNet trained, frozen or fine-tuned as the profile fine-tunes CLIP (yogalib.models.network).
+
+    name : timm's, of another one than EfficientNet-Lite0. heads : one for each level, with cross-entropies that are added.
+    """
     tuning, rows = study.profile.fine_tuning, (test[ROW], train[ROW])
-    settings = Network(resolution=resolution_of(tuning.encoder) or LARGE, tuning=tuning if tuned else None)
-    if not tuned:
-        return Ask("network", study.source, *rows, settings=settings, note="ImageNet's, frozen")
-    given = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed, "note": "ImageNet's, fine-tuned"}
-    return Ask("network", study.source, *rows, settings=settings, **given, **changes)
+    tuning = tuning.model_copy(update={"targets": "class-prompts"}) if heads else tuning
+    given = {"tuning": tuning if tuned else None, "network": name, "heads": heads}
+    settings = Network(resolution=resolution_of(tuning.encoder) or LARGE, **given)
+    note = ", ".join([name or "ImageNet's", "three heads" if heads else "fine-tuned" if tuned else "frozen"])
+    words = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed} if tuned else {}
+    return Ask("network", study.source, *rows, settings=settings, note=note, **words, **changes)
 
 
 def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:
@@ -287,6 +301,11 @@ def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:
     first = parts[0]
     given = {"parts": tuple(parts), "tried": tuple(tried), "note": f"{len(parts)} models"}
     return Ask("blend", first.source, first.test, first.train, **given, **changes)
+
+
+def adjusted(of: Ask) -> Ask:
+    """Ask for a run's stored answers, adjusted for the poses that were rare in its training (yogalib.models.adjust)."""
+    return Ask("adjust", of.source, of.test, of.train, settings=Adjust(), parts=(of,), note="adjusted for rare poses")
 
 
 def between(of: Ask, share: float, prompt: Prompt) -> Ask:

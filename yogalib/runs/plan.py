@@ -128,7 +128,7 @@ def describe(study) -> list[str]:
         f"{'notebook':<20}{'runs':>6}{'trained on':>14}{'answered':>12}{'here':>10}{'RTX A4000':>12}",
         *(_line(name, part, paces) for name, part in [*runs.groupby("notebook"), ("all", runs)]),
         "",
-        f"time       operations by pace, without decoding, activation maps and linear models. Here: {paces[0] / 1e12:.3g} T/s in",
+        f"time       operations by pace, without decoding, activation maps, linear models, and what timm and open_clip name. Here: {paces[0] / 1e12:.3g} T/s in",
         f"           a training step of {profile.fine_tuning.encoder} ({device}, {profile.machine.threads} thread(s)).",
         f"           RTX A4000: {paces[1] / 1e12:.3g} T/s, the paper's 13.8 minutes (section 4.3).",
         f"memory     a training step takes at most {largest['memory'] / 1e9:.1f} GB in fp32 ({largest['model']}, batch {largest['batch']})",

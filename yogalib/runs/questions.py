@@ -7,7 +7,7 @@ from typing import get_args
 import pandas as pd
 
 from yogalib.dataset.splits import draw_per_class
-from yogalib.profile import JointsWay, ProbeWay, Prompt, Targets
+from yogalib.profile import JointsWay, OpenWay, ProbeWay, Prompt, Targets
 from yogalib.runs import asks
 from yogalib.runs.asks import Ask
 
@@ -142,14 +142,33 @@ def beyond(study) -> dict[str, dict]:
     ways = {
         "words alone": {"CLIP, described": asks.words(study, test, words)},
         "frozen CLIP": {way: asks.probe(study, train, test, way) for way in get_args(ProbeWay)},
-        "CLIP": {"fine-tuned": clip},
+        "CLIP": {"fine-tuned": clip, "fine-tuned, adjusted for rare poses": asks.adjusted(clip)},
     }
+    others = [] if "open_clip" in study.without else [by for by in settings.open_clip if by.label not in study.without]
+    if others:
+        asked = {
+            f"{by.label}, {way}": asks.openclip(study, train, test, by, way)
+            for by in others
+            for way in get_args(OpenWay)
+        }
+        ways["other encoders, frozen"] = asked
     for family, more in [] if "skeleton" in study.without else _skeletons(study, train, test).items():
         ways[family] = ways.get(family, {}) | more
     if "network" not in study.without:
         ways[NETWORK] = {"frozen": asks.network(study, train, test)}
         if settings.tune_network:
             ways[NETWORK]["fine-tuned"] = asks.network(study, train, test, tuned=True, kept=True)
+            ways[NETWORK]["fine-tuned, three heads"] = asks.network(study, train, test, tuned=True, heads=True)
+    if networks := [name for name in settings.networks if name not in study.without]:
+        ways["other networks of ImageNet"] = {
+            f"{name}, {way}": asks.network(study, train, test, tuned, name, heads)
+            for name in networks
+            for way, tuned, heads in (
+                ("frozen", False, False),
+                ("fine-tuned", True, False),
+                ("fine-tuned, three heads", True, True),
+            )
+        }
     if together := _together(study, train, ways):
         ways["together"] = {"mean of logs": together}
     return {"ways": ways, "curve": _few(study, train, test, ways), "between": _between(study, clip, test, words)}

@@ -46,6 +46,8 @@ SHORT = {
     "yolo.epochs": 1,
     "yolo.resolution": 64,
     "beyond.joints": None,  # drawn bodies are small for BlazePose, and its files would be fetched
+    "beyond.open_clip": [{"model": "ViT-S-32", "pretrained": ""}],  # random weights: nothing is fetched
+    "beyond.networks": ["test_resnet-random"],
     "machine.device": "auto",
     "machine.threads": 1,
 }
