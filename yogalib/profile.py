@@ -126,6 +126,9 @@ class FineTuning(_Strict):
     smoothing: Annotated[float, Field(ge=0, lt=1), Later] = 0.0  # share of a class-prompts target that all classes get
     # an epoch sees one of so many augmented views, of which what CLIP-lite's frozen stages make is kept; 0: always a new one
     views: Annotated[int, Field(ge=0), Later] = 0
+    fit: Annotated[Literal["crop", "pad", "person"] | None, Later] = (
+        None  # of what is fine-tuned, where another than data.fit; of six poses too
+    )
     batch_norm: Annotated[bool, Later] = False  # in CLIP-lite's learning stages while they learn; then folded again
     precision: Literal["fp32", "auto"]  # auto: bf16 autocast on a GPU, fp32 elsewhere
     seed: int
@@ -253,7 +256,6 @@ class Beyond(_Strict):
     per_class: list[Count] = [1, 2, 5, 10, 20]  # training images per class, on a fixed test part
     prompt: Prompt = Prompt(template="a person <category>", names="description")  # of what is asked in words
     weigh: bool = True  # the blend's models by what they answer to a validation part, for which they learn once more; else all alike
-    tune_cropped: bool = False  # fine-tune CLIP on pictures cut to the person too, where BlazePose finds the joints
     open_clip: list[OpenClip] = []  # more encoders, frozen, by the names that open_clip has for them
     networks: list[str] = []  # more networks that ImageNet trained, frozen and fine-tuned, by timm's names
     tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning

@@ -24,7 +24,7 @@ from yogalib.models.encoders import open_encoder, resolution_of, weights_digest
 from yogalib.models.missing import missing
 from yogalib.models.published import find_encoder
 from yogalib.paths import Paths, from_environment, write_whole
-from yogalib.profile import Profile, Report, read_profile
+from yogalib.profile import Beyond, Profile, Report, read_profile
 from yogalib.results.handover import Handover
 from yogalib.runs import asks
 from yogalib.runs.plan import expected_index, expected_subset
@@ -149,7 +149,7 @@ class Study:
             return expected_index(self.profile)
         data = self.profile.data
         lists = None if self.images else from_environment("LISTS", data.lists)
-        seen = [] if data.fit == "person" else self.profile.tuned  # nobody has been looked for yet
+        seen = [] if self.tuned_source.fit == "person" else self.profile.tuned  # nobody has been looked for yet
         ahead = Ahead(filter(None, map(resolution_of, seen)), data.fit, self.source.cache)
         index = refresh_index(self.folder, data.minimum_side, lists, self.source.index, ahead)
         if not (index["status"] == "kept").any():
@@ -165,14 +165,21 @@ class Study:
         """Where the images lie and how they become pixels. Raises BadInput as `fitted` does."""
         return self.fitted(self.profile.data.fit)
 
+    @cached_property
+    def tuned_source(self) -> Source:
+        """The source of what is fine-tuned, by fine_tuning.fit where the profile has it. Raises BadInput as `fitted` does."""
+        return self.fitted(self.profile.fine_tuning.fit or self.profile.data.fit)
+
     def fitted(self, fit: str) -> Source:
         """Return the source by any fit of the profile's data.fit.
 
         Raises BadInput for `person` where BlazePose, which finds it, can't be had.
         """
-        lacks = missing("blazepose", self.paths.weights, fetch=not self.planned) if fit == "person" else {}
+        lacks = (
+            missing(Beyond(joints="blazepose"), self.paths.weights, fetch=not self.planned) if fit == "person" else {}
+        )
         if "skeleton" in lacks:
-            raise BadInput(f"data.fit: person needs BlazePose, or take pad: {lacks['skeleton']}")
+            raise BadInput(f"the fit person needs BlazePose, or take pad: {lacks['skeleton']}")
         folder = self.paths.data / self.profile.name  # the name alone, for images that are expected
         where = folder if self.expected else self.folder
         cache = self.paths.data / "cache"

@@ -55,22 +55,42 @@ def test_kept_run_crops_to_the_person_as_it_learnt_to(at_hand, photos, monkeypat
 
 
 def test_row_of_cropped_photographs_is_asked_where_the_profile_does_not_crop_already(at_hand):
-    for fit, expected in (("pad", True), ("person", False)):
+    for fit, expected in (("person", False), ("pad", True)):
         study = Study.open("photos", CHANGES | {"data.fit": fit}, planned=True)
         ways = questions.beyond(study)["ways"]["frozen CLIP"]
         assert ("linear probe, person cropped" in ways) == expected
         assert {ask.source.fit for way, ask in ways.items() if "cropped" not in way} == {fit}
-    study = Study.open("photos", CHANGES | {"data.fit": "pad", "beyond.tune_cropped": True}, planned=True)
-    assert questions.beyond(study)["ways"]["CLIP"]["fine-tuned, person cropped"].source.fit == "person"
     train, test = study.parts("all")
     cropped, plain = (asks.probe(study, train, test, "linear probe", fit=fit) for fit in ("person", None))
     assert cropped.name != plain.name
 
 
+def test_fine_tuning_alone_crops_where_the_profile_says_so_and_so_does_what_is_held_against_it(at_hand):
+    changes = CHANGES | {"data.fit": "pad", "fine_tuning.fit": "person"}
+    study = Study.open("photos", changes, planned=True)
+    fits = {
+        notebook: {(ask.kind, ask.source.fit) for ask in questions.asked_by(study, notebook)}
+        for notebook in questions.QUESTIONS
+    }
+    assert {fit for asked in fits.values() for kind, fit in asked if kind in ("finetune", "wise")} == {"person"}
+    assert {fit for kind, fit in fits["02_zero_shot"]} == {"pad"}
+    asked = questions.fine_tuning(study)
+    similar = asked["similarity"]
+    assert {ask.source.fit for ask in (*similar.values(), asked["mirrored"])} == {"person"}, (
+        "before and after on the same pixels"
+    )
+    first, whole = (
+        asks.finetune(Study.open("photos", CHANGES | {"data.fit": fit}, planned=True)) for fit in ("person", "pad")
+    )
+    assert asks.finetune(study).name == first.name != whole.name, "however the profile says it"
+
+
 def test_without_blazepose_the_fit_is_refused_in_one_line(photos, folders, monkeypatch):
     monkeypatch.setenv("DATA", str(photos))
     monkeypatch.setattr("yogalib.study.missing", lambda *_, **__: {"skeleton": "no index to fetch BlazePose from"})
-    with pytest.raises(BadInput, match="data.fit: person needs BlazePose, or take pad: no index") as refused:
+    with pytest.raises(BadInput, match="the fit person needs BlazePose, or take pad: no index") as refused:
         Study.open("photos", CHANGES).subset("all")
     assert "\n" not in str(refused.value)
+    with pytest.raises(BadInput, match="the fit person needs"):
+        Study.open("photos", CHANGES | {"data.fit": "pad", "fine_tuning.fit": "person"}).subset("all")
     assert len(Study.open("photos", CHANGES | {"data.fit": "pad"}).subset("all"))

@@ -29,8 +29,8 @@ OFFICIAL = 82  # poses have their numbers from Yoga-82; a new one's follow
 BARE = "CLIP-lite-random"  # whose image tower a plain network takes the place of
 LARGE = 224  # pixels: of a network beside an encoder whose resolution is not known before it is opened
 JUDGED = 20  # drawn bodies of each written pose that a network is judged on
-# settings that decide no run by themselves: rows, prompts, weights and precision stand in its configuration already
-SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats"}
+# settings that decide no run by themselves: rows, prompts, weights, precision and fit stand in its configuration already
+SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats", "fit"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +142,10 @@ def zero_shot(study, encoder: str, subset: str | None = None, prompt: Prompt | N
     return Ask("zero_shot", source, rows, encoder=encoder, prompt=prompt or settings.prompt, seed=seed)
 
 
-def words(study, rows: pd.DataFrame, prompt: Prompt) -> Ask:
-    """Ask the profile's main encoder, untrained, about some images."""
+def words(study, rows: pd.DataFrame, prompt: Prompt, source: Source | None = None) -> Ask:
+    """Ask the profile's main encoder, untrained, about some images. source : theirs, where another than the study's."""
     tuning = study.profile.fine_tuning
-    return Ask("zero_shot", study.source, rows[ROW], encoder=tuning.encoder, prompt=prompt, seed=tuning.seed)
+    return Ask("zero_shot", source or study.source, rows[ROW], encoder=tuning.encoder, prompt=prompt, seed=tuning.seed)
 
 
 def finetune(
@@ -154,15 +154,13 @@ def finetune(
     kept: bool = False,
     draw: tuple[int, int] | None = None,
     on_validation: bool = False,
-    fit: str | None = None,
     **changes,
 ) -> Ask:
     """Ask for a fine-tuning as the profile says (section 4.2).
 
     split_seed : another random split. kept : store the model too, and let runs/last name the run. draw : take so many
     training images per class, drawn with that seed; the test part stays whole (Table 11). on_validation : hold out a part of
-    the training images and judge on it instead of the test part, to choose by. fit : another than the profile's
-    data.fit. changes : keys of the profile's section fine_tuning, such as ``epochs=3``.
+    the training images and judge on it instead of the test part, to choose by. changes : keys of the profile's section fine_tuning, such as ``epochs=3``.
     """
     settings = FineTuning.model_validate({**dict(study.profile.fine_tuning), **changes})
     train, test = study.parts(settings.subset, split_seed)
@@ -171,7 +169,7 @@ def finetune(
     train = train if draw is None else draw_per_class(train, *draw)
     return Ask(
         "finetune",
-        study.fitted(fit) if fit else study.source,
+        study.fitted(settings.fit or study.profile.data.fit),
         test[ROW],
         train[ROW],
         encoder=settings.encoder,
@@ -181,7 +179,7 @@ def finetune(
         kept=kept,
         names=("last", f"last-{study.profile.name}") if kept else (),
         note=f"learning rate {settings.optimiser.learning_rate:g}, {_split_name(study, split_seed)}"
-        + (f", {fit}" if fit else ""),
+        + (f", {settings.fit}" if settings.fit else ""),
     )
 
 
@@ -293,7 +291,8 @@ def network(
     settings = Network(resolution=resolution_of(tuning.encoder) or LARGE, **given)
     note = ", ".join([name or "ImageNet's", "three heads" if heads else "fine-tuned" if tuned else "frozen"])
     words = {"encoder": BARE, "prompt": tuning.prompt, "seed": tuning.seed} if tuned else {}
-    return Ask("network", study.source, *rows, settings=settings, note=note, **words, **changes)
+    source = study.tuned_source if tuned else study.source
+    return Ask("network", source, *rows, settings=settings, note=note, **words, **changes)
 
 
 def blend(parts: Sequence[Ask], tried: Sequence[Ask], **changes) -> Ask:

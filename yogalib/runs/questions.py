@@ -69,7 +69,7 @@ def fine_tuning(study) -> dict[str, dict]:
     return {
         "splits": {settings.encoder: splits}
         | {encoder: fine_tuned_splits(study, encoder) for encoder in profile.other_encoders},
-        "mirrored": asks.kept(splits[0], study.source, splits[0].test, mirrored=True),
+        "mirrored": asks.kept(splits[0], splits[0].source, splits[0].test, mirrored=True),
         "targets": {
             kind: splits[0] if kind == settings.targets else asks.finetune(study, targets=kind) for kind in kinds
         },
@@ -78,9 +78,9 @@ def fine_tuning(study) -> dict[str, dict]:
         if small.subset == settings.subset
         else {kind: [asks.small(study, seed, targets=kind) for seed in seeds] for kind in kinds},
         "similarity": {
-            "before": asks.words(
-                study, study.parts(small.subset, seeds[0])[1], settings.prompt
-            ),  # the images of `after`
+            "before": asks.words(  # the images of `after`
+                study, study.parts(small.subset, seeds[0])[1], settings.prompt, study.tuned_source
+            ),
             "after": asks.small(study, seeds[0]),
         },
     }
@@ -127,7 +127,10 @@ def benchmark(study) -> dict[str, dict]:
     other, rows, _ = study.elsewhere()
     return {
         "splits": splits,
-        "elsewhere": {model: asks.kept(splits[model][0], other.source, rows) for model in (clip, name)},
+        "elsewhere": {
+            clip: asks.kept(splits[clip][0], other.fitted(splits[clip][0].source.fit), rows),
+            name: asks.kept(splits[name][0], other.source, rows),
+        },
     }
 
 
@@ -183,15 +186,12 @@ def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict
     words = {"written poses": asks.joints(study, train.head(0), test, "network", of=learnt)}
     if study.profile.beyond.joints == "blazepose":  # what is drawn already need not be drawn anew
         words["CLIP, redrawn"] = asks.redrawn(study, test)
-    frozen, tuned = {}, {}
+    frozen = {}
     if study.profile.beyond.joints == "blazepose" and study.profile.data.fit != "person":
         frozen["linear probe, person cropped"] = asks.probe(study, train, test, "linear probe", fit="person")
-        if study.profile.beyond.tune_cropped:
-            tuned["fine-tuned, person cropped"] = asks.finetune(study, fit="person")
     return {
         "words alone": words,
         "frozen CLIP": frozen,
-        "CLIP": tuned,
         "skeleton": alone | {"written poses, then images": after},
     }
 
@@ -241,7 +241,7 @@ def _between(study, clip: Ask, test: pd.DataFrame, described: Prompt) -> dict[st
     for prompt in (clip.prompt, described):
         inner = {share: asks.between(clip, share, prompt) for share in SHARES}
         last = clip if prompt == clip.prompt else asks.kept(clip, clip.source, test, prompt)
-        curve[prompt.label] = {0.0: asks.words(study, test, prompt)} | inner | {1.0: last}
+        curve[prompt.label] = {0.0: asks.words(study, test, prompt, clip.source)} | inner | {1.0: last}
     return curve
 
 
