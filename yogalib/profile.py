@@ -172,6 +172,9 @@ class Yolo(_Strict):
     epochs: Count
     learning_rate: Positive
     repeats: Count  # random splits
+    no_warmup: Annotated[bool, Later] = (
+        False  # else the rate rises over ultralytics' 3 epochs, or 100 steps if that is more
+    )
     seed: int
 
 

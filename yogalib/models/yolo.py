@@ -179,6 +179,7 @@ def _train(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     model, meter = _open(start), Meter()
     options = {"optimizer": "SGD", "lr0": settings.learning_rate, "seed": settings.seed, "deterministic": True}
+    options |= {"warmup_epochs": 0} if settings.no_warmup else {}
     # mixed precision would look for a model on the network to test itself with
     quiet = {"plots": False, "amp": False, "verbose": False, "workers": 0, "exist_ok": True}
     model.train(
