@@ -485,6 +485,8 @@ def test_starts_of_unequal_models_are_told():
     )
     both = {"CLIP-mini-RN": 480_000, "yolov8n-cls-mini": 480_000}
     assert "therefore" not in readings.benchmark.starts(*both, both)
+    assert readings.benchmark.starts(*both, both, "pad") == readings.benchmark.starts(*both, both)
+    assert readings.benchmark.starts(*both, both, "person").endswith("yolov8n-cls-mini whole images.")
     assert readings.benchmark.starts(*both, both | {"yolov8n-cls-mini": 1}).endswith(
         "(CLIP-mini-RN on 480,000 drawn bodies and yolov8n-cls-mini on 1 drawn body); the comparison is therefore of pre-training as "
         "much as of networks."
@@ -580,10 +582,14 @@ def test_papers_figures_within_and_outside_of_ours_or_not_to_be_compared():
 
 
 def test_run_is_said_with_what_it_was_made_with():
-    run = SimpleNamespace(folder=SimpleNamespace(name="abc"), cost={"seconds": 12.4}, labels=np.zeros(402))
+    run = SimpleNamespace(
+        folder=SimpleNamespace(name="abc"), cost={"seconds": 12.4}, labels=np.zeros(402), config={"fit": "pad"}
+    )
     said = readings.fine_tuning.made(run, read_profile("mini").fine_tuning)
     assert "Run `abc`: CLIP-mini-RN, 7 epochs in batches of 82, learning rate 1e-3, weight decay 1e-3" in said
-    assert "12 s; 402 test images" in said
+    assert said.endswith("12 s; 402 test images.")
+    run.config["fit"] = "person"
+    assert "cut to the person" in readings.fine_tuning.made(run, read_profile("mini").fine_tuning)
 
 
 def test_mirror_images_help_or_do_not():

@@ -9,15 +9,23 @@ from yogalib.results.readings.wording import CLEAR, many, no_contest, one_answer
 from yogalib.results.show import number
 
 
-def starts(encoder: str, model: str, bodies: dict[str, int]) -> str:
-    """Say what both models know before their training. model : YOLO's file; a .yaml is a shape without weights. bodies : benchmark.bodies_seen."""
+def starts(encoder: str, model: str, bodies: dict[str, int], fit: str = "") -> str:
+    """Say what both models know before their training. model : YOLO's file; a .yaml is a shape without weights. bodies : benchmark.bodies_seen.
+
+    fit : how images become what CLIP sees.
+    """
     known = {encoder: not encoder.endswith("-random"), model.split(".")[0]: not model.endswith(".yaml")}
     told = [f"{name} starts from {'pre-trained' if trained else 'random'} weights" for name, trained in known.items()]
     seen = [f"{name} on {count:,} drawn {'body' if count == 1 else 'bodies'}" for name, count in bodies.items()]
     before = f" ({' and '.join(seen)})" if seen else ""
     alike = len(set(known.values())) == 1 and len({bodies.get(name) for name in known}) == 1
     unequal = "" if alike else "; the comparison is therefore of pre-training as much as of networks"
-    return f"{told[0]}, {told[1]}{before}{unequal}."
+    cut = (
+        f" {encoder} sees squares cut to the person whom BlazePose finds, {told[1].split()[0]} whole images."
+        if fit == "person"
+        else ""
+    )
+    return f"{told[0]}, {told[1]}{before}{unequal}.{cut}"
 
 
 def benchmark(table: pd.DataFrame, runs: dict) -> str:

@@ -28,6 +28,7 @@ def made(run, settings) -> str:
     return (
         f"Run `{run.folder.name}`: {settings.encoder}, {settings.epochs} epochs in batches of {settings.batch}, learning rate {rate(optimiser.learning_rate)}, "
         f"weight decay {rate(optimiser.weight_decay)}, {settings.targets} targets, {run.cost['seconds']:.0f} s; {many(len(run.labels), 'test image')}."
+        f"{' Each image is cut to the person whom BlazePose finds, and whole where it finds nobody.' if run.config['fit'] == 'person' else ''}"
     )
 
 
