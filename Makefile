@@ -36,7 +36,7 @@ NAME = $(notdir $(basename $(PROFILE)))
 BUILD = $(REPORTS_DIR)/.build/$(NAME)
 NOTEBOOKS = $(basename $(notdir $(wildcard notebooks/0[1-9]_*.ipynb notebooks/1[0-9]_*.ipynb)))
 # the longest first, so that none is left to run alone at the end
-LONGEST = 05_fine_tuning 07_yolo_benchmark 04_hyperparameters 09_beyond
+LONGEST = 05_fine_tuning 07_yolo_benchmark 04_hyperparameters 09_beyond 06_frugality
 PAGES = $(patsubst %,$(BUILD)/%.html,$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS)))
 SUMMARY = $(BUILD)/08_summary.html
 REPORT = $(REPORTS_DIR)/$(NAME)/summary.json

@@ -54,6 +54,16 @@ def test_a_certain_right_answer_is_right_at_every_level(seed):
     assert (table["accuracy"] == 1).all()
 
 
+def test_scores_of_resamples_are_those_of_one_at_a_time():
+    rng = np.random.default_rng(3)
+    labels, predicted = rng.integers(0, 5, (20, 30)), rng.integers(-1, 7, (20, 30))
+    right = rng.random(labels.shape) < 0.5
+    predicted[right] = labels[right]
+    labels[:, :2] = 4  # a class that all resamples hold
+    one_by_one = [list(metrics.weighted_scores(*each).values())[:-1] for each in zip(predicted, labels, strict=True)]
+    np.testing.assert_allclose(metrics.resampled_scores(predicted, labels), one_by_one)
+
+
 def test_weighted_scores_are_sklearns():
     probabilities, labels = random_answers(6, 200, seed=5)
     predicted = probabilities.argmax(1)

@@ -220,6 +220,28 @@ def weighted_scores(predicted: np.ndarray, labels: np.ndarray) -> dict:
     }
 
 
+def resampled_scores(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the four scores of `weighted_scores` for each of R resamples, (R, 4), in its order: scikit-learn takes 4 ms for one.
+
+    predicted : (R, N), -1 for no answer. labels : (R, N), places of the classes.
+    """
+    count = len(labels)
+    place = np.arange(count)[:, None] * (labels.max() + 1)
+
+    def per_class(classes: np.ndarray, where: np.ndarray) -> np.ndarray:
+        return np.bincount((place + classes)[where], minlength=place[-1, 0] + labels.max() + 1).reshape(count, -1)
+
+    everywhere = np.ones(labels.shape, bool)
+    true, right = per_class(labels, everywhere), per_class(labels, predicted == labels)
+    named = per_class(predicted, (predicted >= 0) & (predicted <= labels.max()))
+    precision, recall, f1 = (
+        np.divide(part, whole, out=np.zeros(true.shape), where=whole > 0)
+        for part, whole in ((right, named), (right, true), (2 * right, true + named))
+    )
+    weighted = [(scores * true).sum(axis=1) / true.sum(axis=1) for scores in (precision, recall, f1)]
+    return np.stack([(predicted == labels).mean(axis=1), *weighted], axis=1)
+
+
 def collapsed(predicted: np.ndarray) -> bool:
     """Return whether the model gives one answer to everything, as the paper's Table 6 does at high learning rates."""
     return len(np.unique(predicted)) == 1

@@ -19,6 +19,7 @@ from yogalib.results.metrics import (
     mean_interval,
     paired_difference,
     resampled_reach,
+    resampled_scores,
     small_draws,
     top_k,
     variance_components,
@@ -316,10 +317,7 @@ def weighted_table(run: Run, resamples: int = 1000) -> pd.DataFrame:
     by_class = np.argsort(run.labels, kind="stable")
     sizes = np.bincount(run.labels)[run.labels[by_class]]
     first = np.searchsorted(run.labels[by_class], run.labels[by_class])
-    drawn = []
-    for _ in range(resamples):
-        images = by_class[first + (rng.random(n) * sizes).astype(int)]
-        drawn.append(list(weighted_scores(run.predicted[images], run.labels[images]).values())[:-1])
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    drawn = by_class[first + (rng.random((resamples, n)) * sizes).astype(int)]
+    low, high = np.quantile(resampled_scores(run.predicted[drawn], run.labels[drawn]), [0.025, 0.975], axis=0)
     rows = zip(scores, scores.values(), low, high, strict=True)
     return pd.DataFrame([(*row, n) for row in rows], columns=["metric", "value", "low", "high", "n"])
