@@ -87,7 +87,9 @@ def _due(page: Path) -> bool:
 
 
 def write_works(study) -> None:
-    """Write what work each notebook is (Ask.work), for time_left; the file's time is when this make began."""
+    """Write what work each notebook is (Ask.work), for time_left, where pages are due; the file's time is when this make began."""
+    if not pages_left(study.paths.build):
+        return
     works = {name: sum(ask.work for ask in asked_by(study, name)) for name in NOTEBOOKS}
     write_whole(study.paths.build / WORKS, lambda path: path.write_text(json.dumps(works), encoding="utf-8"))
 
