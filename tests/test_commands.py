@@ -22,6 +22,14 @@ def loaded_by(*command: str) -> tuple[int, list[str]]:
     return tuple(json.loads(told.splitlines()[-1]))
 
 
+def test_process_beside_each_notebooks_kernel_is_light():
+    told = run_python(
+        "import sys; import yogalib.pages.notebook, yogalib.pages.due\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    assert told.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_missing_file_is_said_before_anything_is_loaded(command, folders):
     assert loaded_by(command, "/nowhere/there.jpg") == (2, [])

@@ -217,7 +217,7 @@ def test_curation_by_keys_writes_the_list_that_subset_ii_reads(tmp_path, monkeyp
 
 
 def test_make_and_report_leave_the_tools_out(tmp_path):
-    from yogalib.pages.report import NOTEBOOKS
+    from yogalib.pages.inputs import NOTEBOOKS
 
     assert len(NOTEBOOKS) == 10
     assert not any(name.startswith("00") for name in NOTEBOOKS)

@@ -21,7 +21,7 @@ from conftest import POSES, ROOT, own_profile, run_interactively, write_photos
 from opened import check_openings
 
 from yogalib.__main__ import main
-from yogalib.pages.report import NOTEBOOKS
+from yogalib.pages.inputs import NOTEBOOKS
 from yogalib.runs.plan import planned_runs
 from yogalib.study import Study
 
@@ -286,7 +286,7 @@ def test_failed_notebook_stops_the_run_and_leaves_the_old_report(reproduced):
 def test_dead_kernel_is_a_failure_whatever_the_saved_notebook_says(tmp_path, monkeypatch):
     import nbformat
 
-    from yogalib.pages import report
+    from yogalib.pages import notebook
 
     book = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
     book.cells = [
@@ -298,11 +298,11 @@ def test_dead_kernel_is_a_failure_whatever_the_saved_notebook_says(tmp_path, mon
     nbformat.write(book, tmp_path / "notebooks" / "09_dies.ipynb")
     book.cells[2] = nbformat.v4.new_code_cell("1 + 1")
     nbformat.write(book, tmp_path / "notebooks" / "10_stops_early.ipynb")
-    monkeypatch.setattr(report, "ROOT", tmp_path)
-    with pytest.raises(report.NotebookFailed, match="kernel died"):
-        report.run_notebook("09_dies", "photos", tmp_path)
-    with pytest.raises(report.NotebookFailed, match="did not reach its last cell"):
-        report.run_notebook("10_stops_early", "photos", tmp_path)
+    monkeypatch.setattr(notebook, "ROOT", tmp_path)
+    with pytest.raises(notebook.NotebookFailed, match="kernel died"):
+        notebook.run_notebook("09_dies", "photos", tmp_path)
+    with pytest.raises(notebook.NotebookFailed, match="did not reach its last cell"):
+        notebook.run_notebook("10_stops_early", "photos", tmp_path)
     assert not list(tmp_path.glob("*.html"))
 
 

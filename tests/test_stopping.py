@@ -117,9 +117,9 @@ def test_killed_notebook_takes_its_kernel_along(home, tmp_path):
     nbformat.write(book, tmp_path / "notebooks" / "01_sleeps.ipynb")
     script = f"""
 from pathlib import Path
-from yogalib.pages import report
-report.ROOT = Path({str(tmp_path)!r})
-report.run_notebook("01_sleeps", "photos", report.ROOT)
+from yogalib.pages import notebook
+notebook.ROOT = Path({str(tmp_path)!r})
+notebook.run_notebook("01_sleeps", "photos", notebook.ROOT)
 """
     started = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=home.environment)
     while not (tmp_path / "begun").exists():

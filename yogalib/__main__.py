@@ -292,8 +292,8 @@ def _prepare(arguments) -> None:
     """Check profile, encoders, prompts, data and splits, and write the index: whatever is wrong is said before any work."""
     from yogalib.dataset.index import unknown_folders
     from yogalib.dataset.yopo import describe_folders
+    from yogalib.pages.due import write_works
     from yogalib.pages.inputs import write_inputs
-    from yogalib.pages.report import write_works
     from yogalib.tools.doctor import check
     from yogalib.tools.executor import chosen_executor
 
@@ -328,7 +328,9 @@ def _notebook(arguments) -> int:
     from yogalib.processes import collect_seldom
 
     collect_seldom()
-    from yogalib.pages.report import NOTEBOOKS, NotebookFailed, pages_left, run_notebook, time_left
+    from yogalib.pages.due import pages_left, time_left
+    from yogalib.pages.inputs import NOTEBOOKS
+    from yogalib.pages.notebook import NotebookFailed, run_notebook
     from yogalib.runs.progress import PLAN, duration
     from yogalib.runs.questions import asked_by
     from yogalib.study import Study

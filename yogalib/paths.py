@@ -3,10 +3,13 @@
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
+from filelock import FileLock
 
 from yogalib.errors import BadInput
 
@@ -80,6 +83,18 @@ def write_whole(path: Path, write) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def kept_array(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Return what `make` returned when it was first asked for, kept in a .npy file: a memory map, of which changes stay in memory.
+
+    Two processes side by side make it once. The file's name must tell all that decides what it holds.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():
+            write_whole(file, lambda path: np.save(path, make()))
+    return np.load(file, mmap_mode="c")
 
 
 def read_yaml(path: Path):

@@ -272,9 +272,14 @@ class ValidationSet(_Strict):
 
 
 class Report(_Strict):
-    """The pages. pictures : whether they hold small copies of the test images that numbers open; else paths stand in their place."""
+    """The pages.
+
+    pictures : whether they hold small copies of the test images that numbers open; else paths stand in their place.
+    judged : figures drawn of each of a dozen poses, on which activation maps are judged; 0 judges none.
+    """
 
     pictures: bool = False  # photographs may be somebody's
+    judged: int = Field(2, ge=0)
 
 
 class Machine(_Strict):

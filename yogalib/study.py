@@ -21,10 +21,10 @@ from yogalib.errors import BadInput
 from yogalib.facts.taxonomy import load_taxonomy
 from yogalib.models.blazepose import finder
 from yogalib.models.encoders import open_encoder, resolution_of, weights_digest
-from yogalib.models.missing import missing
+from yogalib.models.missing import missing, without_blazepose
 from yogalib.models.published import find_encoder
 from yogalib.paths import Paths, from_environment, write_whole
-from yogalib.profile import Beyond, Profile, Report, read_profile
+from yogalib.profile import Profile, Report, read_profile
 from yogalib.results.handover import Handover
 from yogalib.runs import asks
 from yogalib.runs.plan import expected_index, expected_subset
@@ -175,15 +175,16 @@ class Study:
 
         Raises BadInput for `person` where BlazePose, which finds it, can't be had.
         """
-        lacks = (
-            missing(Beyond(joints="blazepose"), self.paths.weights, fetch=not self.planned) if fit == "person" else {}
-        )
-        if "skeleton" in lacks:
-            raise BadInput(f"the fit person needs BlazePose, or take pad: {lacks['skeleton']}")
+        if fit == "person" and self._without_blazepose:
+            raise BadInput(f"the fit person needs BlazePose, or take pad: {self._without_blazepose}")
         folder = self.paths.data / self.profile.name  # the name alone, for images that are expected
         where = folder if self.expected else self.folder
         cache = self.paths.data / "cache"
         return Source(where, folder / "index.parquet", cache, fit, find=finder(fit, self.paths.weights, cache))
+
+    @cached_property
+    def _without_blazepose(self) -> str:
+        return without_blazepose(self.paths.weights, fetch=not self.planned)
 
     @property
     def dropped_list(self) -> Path:

@@ -87,7 +87,7 @@ def test_fine_tuning_alone_crops_where_the_profile_says_so_and_so_does_what_is_h
 
 def test_without_blazepose_the_fit_is_refused_in_one_line(photos, folders, monkeypatch):
     monkeypatch.setenv("DATA", str(photos))
-    monkeypatch.setattr("yogalib.study.missing", lambda *_, **__: {"skeleton": "no index to fetch BlazePose from"})
+    monkeypatch.setattr("yogalib.study.without_blazepose", lambda *_, **__: "no index to fetch BlazePose from")
     with pytest.raises(BadInput, match="the fit person needs BlazePose, or take pad: no index") as refused:
         Study.open("photos", CHANGES).subset("all")
     assert "\n" not in str(refused.value)

@@ -47,7 +47,7 @@ def test_body_drawn_anew_has_its_joints_where_they_were_found():
     np.testing.assert_allclose((again.joints[..., 1] - again.radius).min(axis=1), 0, atol=1e-9)
 
 
-@pytest.mark.parametrize("look", redrawn.LOOKS)
+@pytest.mark.parametrize("look", redrawn.REDRAWN_STYLES)
 def test_redrawn_figures_joints_land_where_the_joints_are(look):
     _, world = posed("Warrior_II_Pose", "Tree_Pose")
     bodies = redrawn.bodies_of(world)
@@ -84,7 +84,7 @@ def test_looks_are_averaged_drawings_are_kept_and_nobody_is_no_answer(study, mon
     encoder, body = open_encoder("CLIP-mini-RN", study.paths.weights), redrawn.bodies_of(world[1:2])
     by_look = [
         classify(encoder, redrawn.redraw(body, 0, look, encoder.resolution)[None], ask.prompts, study.device)[0][0]
-        for look in redrawn.LOOKS
+        for look in redrawn.REDRAWN_STYLES
     ]
     expected = np.exp(np.log(by_look).mean(axis=0))
     np.testing.assert_allclose(answers[1], expected / expected.sum(), atol=1e-5)

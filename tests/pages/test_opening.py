@@ -11,7 +11,7 @@ import pytest
 from opened import OFF_SCREEN, OPEN_EACH, Opened, check_openings
 from runs_by_hand import answered
 
-from yogalib.pages.report import TEMPLATES, render
+from yogalib.pages.notebook import TEMPLATES, render
 from yogalib.results import show
 from yogalib.results.confusions import beside_each_other, confusion_matrices, matrix_table, pose_openers, pose_table
 from yogalib.results.handover import Handover

@@ -16,7 +16,7 @@ from yogalib.errors import BadInput
 from yogalib.models.checkpoints import STAND_INS, open_archive, sha256_of
 from yogalib.models.encoders import OPENAI, open_encoder
 from yogalib.models.published import archive_name
-from yogalib.pages.report import NOTEBOOKS
+from yogalib.pages.inputs import NOTEBOOKS
 from yogalib.profile import read_profile
 from yogalib.study import Study
 from yogalib.tools.rehearse import SHORT, rehearse, rehearsed, small_shape, write_archive

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -16,7 +15,7 @@ from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder
 from yogalib.models.resident import Pictures, images_of
 from yogalib.models.zero_shot import normalise
-from yogalib.paths import write_whole
+from yogalib.paths import kept_array
 
 VERSION = 1  # part of the files' names: raise it when what they hold changes
 
@@ -31,13 +30,12 @@ def kept_features(
     """
     decoded, places = source.decoded(rows, resolution)
     file = source.cache / f"features-{decoded.stem}-{name}-{device.precision}-v{VERSION}.npy"
-    with FileLock(file.with_suffix(".lock")):  # two notebooks side by side look once
-        if not file.exists():
-            some = images_of(source, rows, resolution, device.torch)
-            whole = replace(some, places=torch.arange(len(some.cache), device=some.cache.device))
-            seen = look(tower(), whole, device)
-            write_whole(file, lambda path: np.save(path, seen))
-    return np.load(file, mmap_mode="r")[:, places]
+
+    def see() -> np.ndarray:
+        some = images_of(source, rows, resolution, device.torch)
+        return look(tower(), replace(some, places=torch.arange(len(some.cache), device=some.cache.device)), device)
+
+    return kept_array(file, see)[:, places]
 
 
 @torch.no_grad()

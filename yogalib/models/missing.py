@@ -21,16 +21,21 @@ def missing(beyond: Beyond, weights: Path, fetch: bool) -> dict[str, str]:
         )
     if joints is None:
         lacks["skeleton"] = "the profile names no source of joints (key beyond.joints)"
-    elif joints == "blazepose" and not find_spec("ai_edge_litert"):
-        lacks["skeleton"] = (
-            "BlazePose runs on ai-edge-litert, which is not installed, and which Macs with an Intel processor lack"
-        )
-    elif joints == "blazepose" and fetch:
-        try:
-            bring_blazepose(weights)
-        except BadInput as error:
-            lacks["skeleton"] = str(error)
+    elif joints == "blazepose" and (why := without_blazepose(weights, fetch)):
+        lacks["skeleton"] = why
     return lacks
+
+
+def without_blazepose(weights: Path, fetch: bool) -> str:
+    """Return why BlazePose can't be had here, or nothing. fetch : try to bring its two files to the folder `weights`."""
+    if not find_spec("ai_edge_litert"):
+        return "BlazePose runs on ai-edge-litert, which is not installed, and which Macs with an Intel processor lack"
+    try:
+        if fetch:
+            bring_blazepose(weights)
+    except BadInput as error:
+        return str(error)
+    return ""
 
 
 def _encoders(names: list[OpenClip], fetch: bool) -> dict[str, str]:

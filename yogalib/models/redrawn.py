@@ -23,12 +23,11 @@ from yogalib.models.skeleton import joints_of
 from yogalib.models.written import KNUCKLE, SOLE
 from yogalib.models.zero_shot import classify
 from yogalib.synthetic.camera import Camera
-from yogalib.synthetic.look import sample_look
+from yogalib.synthetic.look import REDRAWN_STYLES, sample_look
 from yogalib.synthetic.scene import draw_alone
 from yogalib.synthetic.skeleton import JOINT, JOINTS, RADIUS, Bodies
 
 VERSION = 1  # part of the kept files' names: raise it when a drawing changes
-LOOKS = ("photo", "flat", "sketch", "silhouette")  # of look.STYLES: each body is drawn once in each
 SEED = 3  # of colours and clothes, picked by eye as ordinary ones: dark lines, light paper
 CAMERA = Camera(
     azimuth=0.0, elevation=0.0, roll=0.0, distance=5.0, fill=0.85, x=0.0, y=0.3
@@ -81,8 +80,8 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def redraw(bodies: Bodies, row: int, look: str, size: int) -> np.ndarray:
-    """Draw one body as CAMERA sees it, uint8 (size, size, 3). look : of LOOKS; clothes and colours are the same for each body."""
-    rng = np.random.default_rng([SEED, LOOKS.index(look)])
+    """Draw one body as CAMERA sees it, uint8 (size, size, 3). look : of REDRAWN_STYLES; clothes and colours are the same for each body."""
+    rng = np.random.default_rng([SEED, REDRAWN_STYLES.index(look)])
     return draw_alone(bodies, row, CAMERA, sample_look(rng, look), rng, size)
 
 
@@ -105,8 +104,8 @@ def redrawn(source: Source, rows: pd.DataFrame, world: np.ndarray, look: str, re
 def mean_over_looks(
     encoder: Encoder, prompts: list, device: Device, draw: Callable[[str], np.ndarray | Pictures]
 ) -> np.ndarray:
-    """Return probabilities (N, C): the mean of log-probabilities over LOOKS. draw : from a look to pixels, uint8 (N, R, R, 3)."""
-    logs = [np.log(classify(encoder, draw(look), prompts, device)[0]) for look in LOOKS]
+    """Return probabilities (N, C): the mean of log-probabilities over REDRAWN_STYLES. draw : from a look to pixels, uint8 (N, R, R, 3)."""
+    logs = [np.log(classify(encoder, draw(look), prompts, device)[0]) for look in REDRAWN_STYLES]
     return softmax(np.mean(logs, axis=0), axis=1)
 
 

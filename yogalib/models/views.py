@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock
 
 from yogalib.dataset.pixels import Source
 from yogalib.models.augment import augment, draws_for
 from yogalib.models.encoders import Encoder
 from yogalib.models.resident import Pictures
 from yogalib.models.zero_shot import normalise
-from yogalib.paths import write_whole
+from yogalib.paths import kept_array
 from yogalib.profile import FineTuning
 
 BATCH = 4  # of 32 the first stages' maps, 100 MB each, leave the processor's cache: twice the time
@@ -37,10 +36,8 @@ def kept_views(source: Source, rows: pd.DataFrame, encoder: Encoder, settings: F
     views = []
     for view in range(settings.views):
         file = decoded.with_name(f"{decoded.stem}-{key}-{view}.npy")
-        with FileLock(file.with_suffix(".lock")):  # splits side by side make a view once
-            if not file.exists():
-                write_whole(file, lambda path, view=view: np.save(path, seen(decoded, encoder, settings, view)))
-        views.append(Pictures(torch.from_numpy(np.load(file, mmap_mode="c")), torch.from_numpy(places)))
+        maps = kept_array(file, lambda view=view: seen(decoded, encoder, settings, view))
+        views.append(Pictures(torch.from_numpy(maps), torch.from_numpy(places)))
     return views
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from yogalib.facts.paper import claim, load_paper
-from yogalib.pages.summary import claims, handed_over, notebook_title, printed_claim
+from yogalib.pages.notebook import notebook_title
+from yogalib.pages.summary import claims, handed_over, printed_claim
 from yogalib.profile import Profile
 from yogalib.results.carry import HOLDS
 from yogalib.results.readings.wording import listed, many, p_words, points, share

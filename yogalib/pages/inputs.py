@@ -17,7 +17,7 @@ NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[01][0-9]_*.
 PACKAGE = Path(__file__).parents[1]
 KINDS = (".py", ".yaml", ".csv", ".json", ".safetensors", ".j2", ".css", ".js")
 # no page changes with them, nor with the commands of tools/
-APART = ("__main__.py", "plan.py", "progress.py", "published.py", "download.py", "fetch.py", "console.py")
+APART = ("__main__.py", "plan.py", "progress.py", "published.py", "download.py", "fetch.py", "console.py", "due.py")
 
 
 def code_alone(source: str) -> str:

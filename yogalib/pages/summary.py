@@ -200,8 +200,3 @@ def _signed(value: float) -> str:
 def published(what: str) -> pd.DataFrame:
     """Return what others published: `related_work` (the paper's Table 1) or `related_results` (on Yoga-82)."""
     return pd.DataFrame(load_paper()[what])
-
-
-def notebook_title(name: str) -> str:
-    """Return a notebook's name as people write it: `07_yolo_benchmark` is "YOLO benchmark"."""
-    return name[3:].replace("_", " ").replace("yolo", "YOLO")

@@ -1,5 +1,6 @@
 """Activation maps of the study's models, before and after training (Figs. 6 and 10), and how good they are."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from yogalib.models.encoders import Encoder, open_encoder
 from yogalib.models.kept import tuned_encoder
 from yogalib.models.published import weights_of
 from yogalib.models.yolo import KEPT, ask_yolo
+from yogalib.paths import kept_array
 from yogalib.profile import Yolo
 from yogalib.runs.store import Run
 from yogalib.synthetic.likeness import draw_with_parts, telling
 
+VERSION = 1  # part of the kept files' names: raise it when maps change
 CHANNELS = {"300": 300, "a tenth": 0.1}  # that gScoreCAM asks: the paper's number, chosen for 3,072, and a share
 
 
@@ -29,19 +32,31 @@ def both_encoders(run: Run, weights: Path) -> dict[str, Encoder]:
 
 
 def encoder_maps(
-    encoders: dict[str, Encoder], run: Run, pixels: np.ndarray, numbers: np.ndarray, channels: float = CHANNELS["300"]
+    encoders: dict[str, Encoder], run: Run, pixels: np.ndarray, numbers: np.ndarray, cache: Path
 ) -> dict[str, np.ndarray]:
-    """Return each encoder's maps for the right prompt, (N, R, R). pixels : (N, R, R, 3). numbers : official class numbers, (N,)."""
-    prompts, right = run.config["prompts"], np.searchsorted(run.classes, numbers)
-    return {name: activation_maps(encoder, pixels, prompts, right, channels) for name, encoder in encoders.items()}
+    """Return each encoder's maps for the right prompt, (N, R, R), kept in the folder `cache`: two figures may show the same images.
+
+    encoders : as `both_encoders` has them of the run. pixels : (N, R, R, 3). numbers : official class numbers, (N,).
+    """
+    right = np.searchsorted(run.classes, numbers)
+
+    def of(name: str) -> np.ndarray:
+        decides = f"{VERSION} {run.folder.name} {name} {right.tolist()}".encode() + pixels.tobytes()
+        file = cache / f"maps-{sha256(decides).hexdigest()[:16]}.npy"
+        asked = pixels, run.config["prompts"], right, CHANNELS["300"]
+        return kept_array(file, lambda: activation_maps(encoders[name], *asked))
+
+    return {name: of(name) for name in encoders}
 
 
-def scores_on_drawn(encoders: dict[str, Encoder], run: Run, each: int = 2) -> dict[tuple[str, str], dict]:
-    """Judge maps on figures drawn anew, of which each pixel is known: about a dozen poses, `each` figures of a pose.
+def scores_on_drawn(encoders: dict[str, Encoder], run: Run, each: int) -> dict[tuple[str, str], dict]:
+    """Judge maps on figures drawn anew, of which each pixel is known: about a dozen poses, `each` figures of a pose; nothing of none.
 
     Returns by encoder and channels (first those of even grey, whose mass lies where the area does) each measure's values, (N,):
     the mass on the body and on the limbs that tell a pose from its nearest twin, and ROAD.
     """
+    if not each:
+        return {}
     prompts, classes = run.config["prompts"], [int(number) for number in run.classes]
     chosen = classes[:: max(1, len(classes) // 12)]
     drawn, parts, labels = draw_with_parts(chosen, each, encoders["after"].resolution, seed=0)
@@ -66,7 +81,8 @@ def benchmark_maps(
     (clip, tuned), (yolo, trained) = models.items()
     encoders, numbers = both_encoders(tuned, weights), rows["class"].to_numpy()
     pixels = source.pixels(rows, encoders["after"].resolution)
-    maps = {f"{clip} {when}, gScoreCAM": part for when, part in encoder_maps(encoders, tuned, pixels, numbers).items()}
+    found = encoder_maps(encoders, tuned, pixels, numbers, source.cache)
+    maps = {f"{clip} {when}, gScoreCAM": part for when, part in found.items()}
     files = [source.folder / path for path in rows["path"]]
     start, end = (
         ask_yolo("explain", model, files, settings.resolution, device, targets=numbers.tolist(), top=CHANNELS["300"])

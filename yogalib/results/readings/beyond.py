@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from yogalib.models.redrawn import LOOKS
 from yogalib.results.metrics import mcnemar_p, paired_proportions
 from yogalib.results.readings.wording import CLEAR, accuracy, listed, many, p_words, points, share
 from yogalib.results.show import number
+from yogalib.synthetic.look import REDRAWN_STYLES
 
 
 def left_out(without: dict[str, str]) -> str:
@@ -24,7 +24,7 @@ def seen_by(joints: str | None) -> str:
         )
     return (
         "The joints are what BlazePose finds; where it finds nobody there is no answer, which counts as wrong. *CLIP, redrawn* sees "
-        f"no photograph: our own renderer draws the found body in {len(LOOKS)} looks before plain paper, the untrained CLIP is asked about each "
+        f"no photograph: our own renderer draws the found body in {len(REDRAWN_STYLES)} looks before plain paper, the untrained CLIP is asked about each "
         "drawing, and the answers are averaged. It costs BlazePose's time, and CLIP's once for each drawing. *Person cropped*: CLIP sees a "
         "square around the body found, for BlazePose's time beside its own."
         if joints

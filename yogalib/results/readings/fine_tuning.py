@@ -160,6 +160,8 @@ def brightest(maps: dict[str, np.ndarray]) -> str:
 
 def maps(scores: dict[tuple[str, str], dict[str, np.ndarray]], measure: str = "mass on the body") -> str:
     """Say whether maps hold more of the body than even grey does, image by image (maps.scores_on_drawn)."""
+    if not scores:
+        return "This profile judges no maps (key report.judged)."
     grey, told = scores["even grey", "none"][measure], []
     for (encoder, channels), found in list(scores.items())[1:]:
         mean, _, low, high = mean_interval(found[measure] - grey)
