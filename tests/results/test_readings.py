@@ -321,6 +321,7 @@ def test_equal_steps_say_what_more_epochs_of_the_few_are_worth():
     said = readings.small_runs.longer(short, long)
     assert "2 images a class reach 60.0 %" in said and "after 70 epochs, +10.0 points against 50.0 %" in said
     assert said.endswith("Of 2 sizes 1 is higher with equal steps.")
+    assert "6 images a class reach 70.0 %" in readings.small_runs.longer(short, long.iloc[1:]), "sizes may be fewer"
 
 
 def test_curve_of_sizes_rises_or_falls():
@@ -406,6 +407,7 @@ def test_targets_told_by_mcnemar_and_not():
     assert "Told from it: a (+10.0 points, p = 0.01), by McNemar's" in readings.fine_tuning.against(table, "diagonal")
     null = readings.fine_tuning.against(table.assign(p=[np.nan, 0.3, 0.9]), "diagonal")
     assert "None of 2 can be told from it (smallest p = 0.3)" in null
+    assert ". b can't be told from it (p = 0.9)," in readings.fine_tuning.against(table.drop(index=1), "diagonal")
 
 
 def test_class_mates_are_shares():

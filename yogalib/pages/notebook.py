@@ -31,7 +31,9 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
 
     Raises NotebookFailed with the notebook's own error; what it had printed is kept in <notebook>.failed.ipynb.
     """
-    import papermill  # a second, as are the others
+    # else jsonschema, which can do without, compiles a grammar of web addresses: most of papermill's second
+    sys.modules.setdefault("rfc3987_syntax", None)
+    import papermill  # seconds, as are the others
     from nbclient.exceptions import DeadKernelError
     from nbconvert.filters import strip_ansi
 

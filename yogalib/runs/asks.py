@@ -30,7 +30,7 @@ BARE = "CLIP-lite-random"  # whose image tower a plain network takes the place o
 LARGE = 224  # pixels: of a network beside an encoder whose resolution is not known before it is opened
 JUDGED = 20  # drawn bodies of each written pose that a network is judged on
 # settings that decide no run by themselves: rows, prompts, weights, precision and fit stand in its configuration already
-SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats", "fit"}
+SAID_ELSEWHERE = {"encoder", "subset", "prompt", "precision", "repeats", "fit", "compared_targets"}
 
 
 @dataclass(frozen=True, eq=False)

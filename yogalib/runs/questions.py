@@ -66,12 +66,15 @@ def fine_tuning(study) -> dict[str, dict]:
     profile = study.profile
     settings, small, seeds = profile.fine_tuning, profile.small_runs, study.split_seeds(profile.small_runs.repeats)
     splits, kinds = fine_tuned_splits(study), get_args(Targets)
+    compared = {settings.targets, *(settings.compared_targets or kinds)}
     return {
         "splits": {settings.encoder: splits}
         | {encoder: fine_tuned_splits(study, encoder) for encoder in profile.other_encoders},
         "mirrored": asks.kept(splits[0], splits[0].source, splits[0].test, mirrored=True),
         "targets": {
-            kind: splits[0] if kind == settings.targets else asks.finetune(study, targets=kind) for kind in kinds
+            kind: splits[0] if kind == settings.targets else asks.finetune(study, targets=kind)
+            for kind in kinds
+            if kind in compared
         },
         # of the same images it would be the same question once more
         "small_targets": {}
@@ -111,6 +114,7 @@ def frugality(study) -> dict[str, dict]:
             for seed, few, full in zip(seeds, group, whole, strict=True)
         ]
         for size, group in drawn.items()
+        if size in small.equal_steps
     }
     return told | {"equal steps": longer | {"all": whole}}
 

@@ -115,6 +115,8 @@ def against(table: pd.DataFrame, reference: str) -> str:
     verdict = (
         f"Told from it: {listed(told)}"
         if told
+        else f"{others[0]['setting']} can't be told from it ({p_words(least)})"
+        if len(others) == 1
         else f"None of {len(others)} can be told from it (smallest {p_words(least)})"
     )
     return f"{reference}: {accuracy(own)}. {verdict}, by McNemar's exact test, not corrected for the number of comparisons."

@@ -150,7 +150,8 @@ def frugality(table: pd.DataFrame, asked: Iterable[int] = ()) -> str:
 
 def longer(epochs: pd.DataFrame, steps: pd.DataFrame) -> str:
     """Say what the few images gain by as many steps as all images take (two of tables.frugality_table)."""
-    pairs = list(zip(epochs.to_dict("records")[:-1], steps.to_dict("records")[:-1], strict=True))
+    short = {row["per_class"]: row for row in epochs.to_dict("records")}
+    pairs = [(short[row["per_class"]], row) for row in steps.to_dict("records")[:-1]]
     if not pairs:
         return "No size can be had but all images."
     few, more = pairs[0]
