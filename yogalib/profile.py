@@ -21,6 +21,7 @@ JointsWay = Literal["logistic regression", "SVC", "kernel ridge", "network"]  # 
 ProbeWay = Literal[  # yogalib.models.probe
     "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
 ]
+Variant = Literal["text tower first", "mean of weights", "three levels"]  # of fine-tuning (yogalib.runs.questions)
 OpenWay = Literal["linear probe", "LDA"]  # of encoders by open_clip
 # a key that came later: where nothing is asked of it, runs keep the names that they had before
 Later = Field(exclude_if=lambda value: not value)
@@ -131,6 +132,9 @@ class FineTuning(_Strict):
         None  # of what is fine-tuned, where another than data.fit; of six poses too
     )
     batch_norm: Annotated[bool, Later] = False  # in CLIP-lite's learning stages while they learn; then folded again
+    text_first: Annotated[int, Field(ge=0), Later] = 0  # epochs in which the image tower stays as it was
+    averaged: Annotated[bool, Later] = False  # the result is the weights' exponential mean over about the last epoch
+    levels: Annotated[bool, Later] = False  # superclasses are learnt too, with class-prompts
     precision: Literal["fp32", "auto"]  # auto: bf16 autocast on a GPU, fp32 elsewhere
     seed: int
 
@@ -269,6 +273,7 @@ class Beyond(_Strict):
     weigh: bool = True  # the blend's models by what they answer to a validation part, for which they learn once more; else all alike
     open_clip: list[OpenClip] = []  # more encoders, frozen, by the names that open_clip has for them
     networks: list[str] = []  # more networks that ImageNet trained, frozen and fine-tuned, by timm's names
+    variants: list[Variant] = []  # of CLIP's fine-tuning, as long again each
     tune_network: bool = True  # fine-tune ImageNet's network too, by the settings of section fine_tuning
 
 

@@ -14,6 +14,7 @@ from tiny_clip import tiny_encoder
 from torch.utils.data import DataLoader
 from torchvision.transforms.functional import InterpolationMode, rotate
 
+from yogalib.models import finetune
 from yogalib.models.augment import augment, draws_for
 from yogalib.models.device import Device, Graphed
 from yogalib.models.encoders import import_clip, open_encoder
@@ -263,6 +264,40 @@ def test_recolouring_changes_colours_and_not_shapes():
     assert len({tuple(picture[0, 0].tolist()) for picture in changed}) == 6
     assert (changed[:, :4] == changed[:, :1, :1]).all()
     assert (changed[:, :4] > changed[:, 4:]).all()
+
+
+def test_text_tower_that_goes_first_learns_alone():
+    encoder, data = tiny_encoder(), tiny_data()
+    before = {name: each.clone() for name, each in encoder.model.state_dict().items()}
+    fine_tune(encoder, data, data, PROMPTS, tuning(epochs=2, text_first=2, batch=4), CPU)
+    changed = {name for name, each in encoder.model.named_parameters() if not torch.equal(each, before[name])}
+    assert "text_projection" in changed
+    assert not any(name.startswith("visual.") for name in changed)
+    fine_tune(encoder, data, data, PROMPTS, tuning(epochs=2, text_first=1, batch=4), CPU)
+    assert not torch.equal(encoder.model.visual.conv1.weight, before["visual.conv1.weight"])
+
+
+def test_mean_of_weights_is_the_exponential_one_of_all_steps(monkeypatch):
+    seen = []
+
+    class Watched(finetune.AveragedModel):
+        def update_parameters(self, model):
+            seen.append(model.text_projection.detach().clone())
+            super().update_parameters(model)
+
+    monkeypatch.setattr(finetune, "AveragedModel", Watched)
+    encoder, data = tiny_encoder(), tiny_data()
+    optimiser = tuning().optimiser.model_copy(update={"learning_rate": 1e-2})
+    _, answers = fine_tune(
+        encoder, data, data, PROMPTS, tuning(epochs=3, batch=4, averaged=True, optimiser=optimiser), CPU
+    )
+    batches = len(seen) // 3
+    expected, decay = seen[0], 1 - 1 / batches
+    for each in seen[1:]:
+        expected = decay * expected + (1 - decay) * each
+    torch.testing.assert_close(encoder.model.text_projection.detach(), expected)
+    assert not torch.allclose(expected, seen[-1], atol=1e-4)
+    assert np.allclose(classify(encoder, data[0], PROMPTS, CPU)[0], answers[0], atol=1e-6)
 
 
 def test_schedule_warms_up_and_ends_at_nought():

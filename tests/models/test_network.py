@@ -8,11 +8,12 @@ from safetensors.torch import load_file
 
 from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
+from yogalib.facts.prompts import superclass_prompts
 from yogalib.facts.taxonomy import parents, superclass_names
 from yogalib.models.encoders import open_encoder
 from yogalib.models.kept import at_work
 from yogalib.models.lite.tower import imagenet_file, imagenet_network
-from yogalib.models.network import frozen, frozen_at_work, imagenet_in, superclasses, timm_network
+from yogalib.models.network import frozen, frozen_at_work, imagenet_in, timm_network
 from yogalib.models.wise import between
 from yogalib.models.zero_shot import normalise
 from yogalib.profile import Prompt
@@ -88,7 +89,7 @@ def test_network_by_timms_name_sees_what_it_does_under_timms_own_preprocessing(n
 
 def test_superclasses_hold_each_pose_once_a_level():
     classes = [0, 5, 33, 81]
-    for level, (prompts, belongs) in zip((1, 2), superclasses(classes), strict=True):
+    for level, (prompts, belongs) in zip((1, 2), superclass_prompts(classes), strict=True):
         assert belongs.shape == (4, len(prompts)) and (belongs.sum(1) == 1).all()
         named = [prompts[place] for place in belongs.argmax(1)]
         assert named == [f"level {level} {superclass_names(level)[parents(level)[number]]}" for number in classes]

@@ -1,5 +1,6 @@
 """Prompts: the paper's four syntaxes as data, and the sentences they make of class names."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from yogalib.errors import BadInput
-from yogalib.facts.taxonomy import load_taxonomy
+from yogalib.facts.taxonomy import load_taxonomy, parents, superclass_names
 
 CATEGORY = "<category>"
 CAPTIONS_FILE = Path(__file__).with_name("captions.csv")
@@ -68,3 +69,13 @@ def class_prompts(
     if isinstance(template, str):
         return [template.replace(CATEGORY, name) for name in class_names(classes, names)]
     return [[each.replace(CATEGORY, name) for each in template] for name in class_names(classes, names)]
+
+
+def superclass_prompts(classes: Sequence[int]) -> list[tuple[list[str], np.ndarray]]:
+    """Return levels 1 and 2 of some poses: a prompt for each superclass, and which pose belongs to which, bool (C, C')."""
+    levels = []
+    for level in (1, 2):
+        of = parents(level)[classes]
+        there = np.unique(of)
+        levels.append(([f"level {level} {superclass_names(level)[number]}" for number in there], of[:, None] == there))
+    return levels

@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 from scipy.stats import hypergeom
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from yogalib.facts.prompts import superclass_prompts
 from yogalib.models.augment import augment, draws_for
 from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder, open_encoder
@@ -71,13 +73,26 @@ def share_with_class_mate(labels: np.ndarray, batch: int) -> float:
     return float(1 - (counts * alone).sum() / len(labels))
 
 
-def make_optimiser(model: torch.nn.Module, settings: Optimiser, steps: int):
-    """Return AdamW over all weights that learn, and its schedule (one `step()` per batch)."""
+def make_optimiser(model: torch.nn.Module, settings: Optimiser, steps: int, without_images: int = 0):
+    """Return AdamW over all weights that learn, and its schedule (one `step()` per batch).
+
+    without_images : first steps in which the image tower's rate is zero (after LP-FT, Kumar et al. 2022: the classifier, here the text
+    tower, before the features).
+    """
     on_gpu = (device := next(model.parameters()).device).type == "cuda"
+    learning = [weights for weights in model.parameters() if weights.requires_grad]  # CLIP-lite's first stages do not
+    later = {id(weights) for weights in model.visual.parameters()} if without_images else set()
+    parts = [[each for each in learning if (id(each) in later) == waits] for waits in (False, True)]
     adamw = torch.optim.AdamW(
-        [weights for weights in model.parameters() if weights.requires_grad],  # CLIP-lite's first stages do not
         # a recorded graph reads the rate where it lies
-        lr=torch.tensor(settings.learning_rate, device=device) if on_gpu else settings.learning_rate,
+        [
+            {
+                "params": part,
+                "lr": torch.tensor(settings.learning_rate, device=device) if on_gpu else settings.learning_rate,
+            }
+            for part in parts
+            if part
+        ],
         capturable=on_gpu,
         betas=tuple(settings.betas),
         eps=settings.epsilon,
@@ -93,7 +108,8 @@ def make_optimiser(model: torch.nn.Module, settings: Optimiser, steps: int):
             return 1.0
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
-    return adamw, torch.optim.lr_scheduler.LambdaLR(adamw, factor)
+    factors = [factor, lambda step: factor(step) if step >= without_images else 0.0]
+    return adamw, torch.optim.lr_scheduler.LambdaLR(adamw, factors[: len(adamw.param_groups)])
 
 
 class Words:
@@ -154,7 +170,10 @@ def fine_tune(
     belongs = [torch.as_tensor(of).to(device.torch) for _, of in above]
     batches = math.ceil(learnt / settings.batch)
     with words:
-        optimiser, schedule = make_optimiser(model, settings.optimiser, batches * settings.epochs)
+        steps = batches * settings.epochs, batches * settings.text_first
+        optimiser, schedule = make_optimiser(model, settings.optimiser, *steps)
+        average = get_ema_multi_avg_fn(1 - 1 / batches)
+        mean = AveragedModel(model, multi_avg_fn=average, use_buffers=True) if settings.averaged else None
     total, history, judged = torch.zeros((), device=device.torch), [], before_training(encoder, test[0], device)
     step = train_step(model, optimiser, words.tokens, settings, total, device, belongs)
     for epoch, order in enumerate(tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2), 1):
@@ -164,6 +183,10 @@ def fine_tune(
             for images, right in _batches(views[(epoch - 1) % len(views)], labels, order, draws, settings, device):
                 step(images, right)
                 schedule.step()
+                if mean is not None:
+                    mean.update_parameters(model)
+            if mean is not None and epoch == settings.epochs:
+                model.load_state_dict(mean.module.state_dict())
         if epoch == settings.epochs and hasattr(model.visual, "fold"):
             model.visual.fold()
         answers = classify(encoder, judged, prompts, device)
@@ -245,7 +268,8 @@ def answer(ask, at, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     ]
     # CLIP-lite's first stages alone are known before training
     views = kept_views(ask.source, ask.train, encoder, ask.settings) if hasattr(encoder.model.visual, "early") else ()
-    history, answers = fine_tune(encoder, *parts, ask.prompts, ask.settings, at.device, views)
+    above = superclass_prompts(ask.classes) if ask.settings.levels else ()
+    history, answers = fine_tune(encoder, *parts, ask.prompts, ask.settings, at.device, views, above)
     history.to_csv(folder / "history.csv", index=False)
     if ask.kept:
         weights = {key: value.cpu().contiguous() for key, value in encoder.model.state_dict().items()}

@@ -4,7 +4,7 @@ It is fine-tuned by the very code that fine-tunes CLIP, beside a text tower of r
 its label, and the classifier is the learnt direction of each label.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from yogalib.dataset.pixels import Source
 from yogalib.errors import BadInput
-from yogalib.facts.taxonomy import parents, superclass_names
+from yogalib.facts.prompts import superclass_prompts
 from yogalib.models.encoders import RANDOM, Encoder, open_encoder
 from yogalib.models.features import kept_features, open_tower, renormalised
 from yogalib.models.finetune import fine_tune
@@ -100,16 +100,6 @@ def frozen_at_work(tower: nn.Module, resolution: int, source: Source) -> tuple[C
     return lambda content: source.see(content, resolution), say
 
 
-def superclasses(classes: Sequence[int]) -> list[tuple[list[str], np.ndarray]]:
-    """Return levels 1 and 2 of some poses: a prompt for each superclass, and which pose belongs to which, bool (C, C')."""
-    levels = []
-    for level in (1, 2):
-        of = parents(level)[classes]
-        there = np.unique(of)
-        levels.append(([f"level {level} {superclass_names(level)[number]}" for number in there], of[:, None] == there))
-    return levels
-
-
 def answer(ask, at, folder) -> tuple[np.ndarray, ...]:
     """Answer a run of this kind (yogalib.runs.asks); a fine-tuned network leaves history.csv, and its weights where it is kept."""
     settings, labels = ask.settings, np.searchsorted(ask.classes, ask.train["class"])
@@ -134,7 +124,7 @@ def answer(ask, at, folder) -> tuple[np.ndarray, ...]:
         settings.tuning,
         at.device,
         views,
-        superclasses(ask.classes) if settings.heads else (),
+        superclass_prompts(ask.classes) if settings.heads else (),
     )
     history.to_csv(folder / "history.csv", index=False)
     if ask.kept:

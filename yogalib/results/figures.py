@@ -268,7 +268,8 @@ def size_curve(tables: dict[str, pd.DataFrame], chance: float) -> Figure:
         axis.errorbar(shifted, 100 * table["mean"], yerr=_spread(table), marker="o", capsize=3, label=way)
     _level_line(axis, chance, "chance")
     axis.set_xscale("log", base=2)
-    axis.set_xticks(table["images"], table["images"])
+    longest = max(tables.values(), key=len)["images"]
+    axis.set_xticks(longest, longest)
     axis.legend()
     axis.set(xlabel="images trained on", ylabel=f"top-1, % of {table['n'].iloc[0]} images", ylim=(0, 102))
     return figure

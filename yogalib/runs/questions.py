@@ -7,7 +7,7 @@ from typing import get_args
 import pandas as pd
 
 from yogalib.dataset.splits import draw_per_class
-from yogalib.profile import JointsWay, OpenWay, ProbeWay, Prompt, Targets
+from yogalib.profile import FineTuning, JointsWay, OpenWay, ProbeWay, Prompt, Targets, Variant
 from yogalib.runs import asks
 from yogalib.runs.asks import Ask
 
@@ -149,7 +149,8 @@ def beyond(study) -> dict[str, dict]:
     ways = {
         "words alone": {"CLIP, described": asks.words(study, test, words)},
         "frozen CLIP": {way: asks.probe(study, train, test, way) for way in get_args(ProbeWay)},
-        "CLIP": {"fine-tuned": clip, "fine-tuned, adjusted for rare poses": asks.adjusted(clip)},
+        "CLIP": {"fine-tuned": clip, "fine-tuned, adjusted for rare poses": asks.adjusted(clip)}
+        | {f"fine-tuned, {name}": asks.finetune(study, **_variant(name, tuning)) for name in settings.variants},
     }
     others = [] if "open_clip" in study.without else [by for by in settings.open_clip if by.label not in study.without]
     if others:
@@ -179,6 +180,16 @@ def beyond(study) -> dict[str, dict]:
     if together := _together(study, train, ways):
         ways["together"] = {"mean of logs": together}
     return {"ways": ways, "curve": _few(study, train, test, ways), "between": _between(study, clip, test, words)}
+
+
+def _variant(name: Variant, tuning: FineTuning) -> dict:
+    """Return what of the profile's fine-tuning a variant changes."""
+    changes = {
+        "text tower first": {"text_first": max(1, tuning.epochs // 4)},
+        "mean of weights": {"averaged": True},
+        "three levels": {"levels": True, "targets": "class-prompts"},
+    }
+    return changes[name]
 
 
 def _skeletons(study, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, dict[str, Ask]]:
