@@ -277,6 +277,22 @@ def test_text_tower_that_goes_first_learns_alone():
     assert not torch.equal(encoder.model.visual.conv1.weight, before["visual.conv1.weight"])
 
 
+def test_low_rank_adapters_learn_alone_and_are_folded_into_the_same_layers():
+    encoder, data = tiny_encoder(), tiny_data()
+    before = {name: each.clone() for name, each in encoder.model.state_dict().items()}
+    optimiser = tuning().optimiser.model_copy(update={"learning_rate": 1e-2})
+    settings = tuning(rank=2, batch=4, optimiser=optimiser)
+    _, answers = fine_tune(encoder, data, data, PROMPTS, settings, CPU)
+    after = encoder.model.state_dict()
+    assert set(after) == set(before), "the kept weights open as any other's"
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {name.split(".")[0] for name in changed} == {"visual", "transformer"}
+    assert all(".attn." in name for name in changed)
+    moved = after["transformer.resblocks.0.attn.in_proj_weight"] - before["transformer.resblocks.0.attn.in_proj_weight"]
+    assert torch.linalg.matrix_rank(moved, rtol=1e-4) <= 2
+    assert np.allclose(classify(encoder, data[0], PROMPTS, CPU)[0], answers[0], atol=1e-6)
+
+
 def test_mean_of_weights_is_the_exponential_one_of_all_steps(monkeypatch):
     seen = []
 

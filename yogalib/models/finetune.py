@@ -19,6 +19,7 @@ from yogalib.facts.prompts import superclass_prompts
 from yogalib.models.augment import augment, draws_for
 from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder, open_encoder
+from yogalib.models.lora import adapted
 from yogalib.models.resident import Pictures, images_of
 from yogalib.models.views import kept_views
 from yogalib.models.zero_shot import before_training, classify, network_input, unit
@@ -123,7 +124,8 @@ class Words:
     def __init__(self, model, tokens: Tensor):
         self.model, self.all = model, model.token_embedding
         self.used, self.tokens = tokens.unique(return_inverse=True)
-        self.few = torch.nn.Embedding.from_pretrained(self.all.weight.detach()[self.used], freeze=False)
+        weights, learns = self.all.weight, self.all.weight.requires_grad
+        self.few = torch.nn.Embedding.from_pretrained(weights.detach()[self.used], freeze=not learns)
 
     def __enter__(self) -> Self:
         self.model.token_embedding = self.few
@@ -166,6 +168,7 @@ def fine_tune(
         some = orders[0][:MEASURED].to(views[0].places.device)
         model.visual.unfold(network_input(views[0][some].to(device.torch)))
     learnt_prompts = [*prompts, *(prompt for level, _ in above for prompt in level)]
+    adapters = adapted(model, settings.rank) if settings.rank else None
     words = Words(model, encoder.tokenise(learnt_prompts).to(device.torch))
     belongs = [torch.as_tensor(of).to(device.torch) for _, of in above]
     batches = math.ceil(learnt / settings.batch)
@@ -189,6 +192,8 @@ def fine_tune(
                 model.load_state_dict(mean.module.state_dict())
         if epoch == settings.epochs and hasattr(model.visual, "fold"):
             model.visual.fold()
+        if epoch == settings.epochs and adapters is not None:
+            adapters.merge_and_unload()
         answers = classify(encoder, judged, prompts, device)
         top1 = float((answers[0].argmax(1) == test[1]).mean())
         history.append({"epoch": epoch, "loss": float(total) / learnt, "batches": batches, "top1": top1})
@@ -213,7 +218,9 @@ def train_step(
             model.logit_scale.clamp_(max=math.log(100))  # CLIP, section 2.5: no logit above 100 times the cosine
         total.add_(loss.detach(), alpha=len(labels))
 
-    return device.graphed(step)
+    return (
+        step if settings.rank else device.graphed(step)
+    )  # adapters change weights within a step, which no graph would see
 
 
 def _batches(pictures: Pictures, labels: Tensor, order: Tensor, draws: Tensor, settings: FineTuning, device: Device):

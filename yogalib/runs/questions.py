@@ -150,7 +150,11 @@ def beyond(study) -> dict[str, dict]:
         "words alone": {"CLIP, described": asks.words(study, test, words)},
         "frozen CLIP": {way: asks.probe(study, train, test, way) for way in get_args(ProbeWay)},
         "CLIP": {"fine-tuned": clip, "fine-tuned, adjusted for rare poses": asks.adjusted(clip)}
-        | {f"fine-tuned, {name}": asks.finetune(study, **_variant(name, tuning)) for name in settings.variants},
+        | {
+            f"fine-tuned, {name}": asks.finetune(study, **_variant(name, tuning))
+            for name in settings.variants
+            if name not in study.without
+        },
     }
     others = [] if "open_clip" in study.without else [by for by in settings.open_clip if by.label not in study.without]
     if others:
@@ -188,6 +192,8 @@ def _variant(name: Variant, tuning: FineTuning) -> dict:
         "text tower first": {"text_first": max(1, tuning.epochs // 4)},
         "mean of weights": {"averaged": True},
         "three levels": {"levels": True, "targets": "class-prompts"},
+        # rank and rate of Zanella and Ben Ayed 2024
+        "LoRA": {"rank": 2, "optimiser": tuning.optimiser.model_copy(update={"learning_rate": 2e-4})},
     }
     return changes[name]
 
