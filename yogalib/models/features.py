@@ -14,7 +14,7 @@ from yogalib.models.checkpoints import MEAN, STD
 from yogalib.models.device import Device
 from yogalib.models.encoders import Encoder
 from yogalib.models.resident import Pictures, images_of
-from yogalib.models.zero_shot import normalise
+from yogalib.models.zero_shot import BATCH, normalise
 from yogalib.paths import kept_array
 
 VERSION = 1  # part of the files' names: raise it when what they hold changes
@@ -39,9 +39,9 @@ def kept_features(
 
 
 @torch.no_grad()
-def look(tower: nn.Module, pictures: Pictures, device: Device, batch: int = 128) -> np.ndarray:
+def look(tower: nn.Module, pictures: Pictures, device: Device) -> np.ndarray:
     """Return what a network sees in pictures and in their mirror images, float32 (2, N, H)."""
-    tower, seen = tower.to(device.torch).eval(), ([], [])
+    tower, seen, batch = tower.to(device.torch).eval(), ([], []), BATCH[device.torch.type]
     for start in tqdm(range(0, len(pictures), batch), desc="look", unit="batch", mininterval=10, delay=2):
         images = normalise(pictures[start : start + batch].to(device.torch))
         for side, given in zip(seen, (images, images.flip(3)), strict=True):
