@@ -17,7 +17,7 @@ from yogalib.models.resident import images_of
 from yogalib.models.skeleton import joints_of, predict
 from yogalib.models.written import kept_network
 from yogalib.models.yolo import KEPT, ask_yolo
-from yogalib.models.zero_shot import classify
+from yogalib.models.zero_shot import classify, compared, encode_prompts
 
 
 def tuned_encoder(run) -> Encoder:
@@ -54,9 +54,10 @@ def at_work(run, weights: Path, cache: Path, mirrored: bool = False) -> tuple[Se
         return lambda content: [see(content) for see, _ in parts], together
     encoder = tuned_encoder(run)
     device, find = device.for_answers(encoder), finder(config["fit"], weights, cache)
+    words = encode_prompts(encoder, config["prompts"], device)  # once: the text tower takes longer than a picture
     return (
         lambda content: pixels_of(content, encoder.resolution, config["fit"], find),
-        lambda pixels: classify(encoder, np.stack(pixels), config["prompts"], device, mirrored)[0],
+        lambda pixels: compared(encoder, np.stack(pixels), words, device, mirrored)[0],
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
+from torch import Tensor
 
 from yogalib.dataset.pixels import Source, decoded_file
 from yogalib.models.blazepose import landmarks_of
@@ -21,7 +22,7 @@ from yogalib.models.resident import Pictures
 from yogalib.models.skeleton import JOINTS as FOUND
 from yogalib.models.skeleton import joints_of
 from yogalib.models.written import KNUCKLE, SOLE
-from yogalib.models.zero_shot import classify
+from yogalib.models.zero_shot import compared, encode_prompts
 from yogalib.synthetic.camera import Camera
 from yogalib.synthetic.look import REDRAWN_STYLES, sample_look
 from yogalib.synthetic.scene import draw_alone
@@ -102,10 +103,13 @@ def redrawn(source: Source, rows: pd.DataFrame, world: np.ndarray, look: str, re
 
 
 def mean_over_looks(
-    encoder: Encoder, prompts: list, device: Device, draw: Callable[[str], np.ndarray | Pictures]
+    encoder: Encoder, words: Tensor, device: Device, draw: Callable[[str], np.ndarray | Pictures]
 ) -> np.ndarray:
-    """Return probabilities (N, C): the mean of log-probabilities over REDRAWN_STYLES. draw : from a look to pixels, uint8 (N, R, R, 3)."""
-    logs = [np.log(classify(encoder, draw(look), prompts, device)[0]) for look in REDRAWN_STYLES]
+    """Return probabilities (N, C): the mean of log-probabilities over REDRAWN_STYLES.
+
+    words : the prompts' unit features, (C, D). draw : from a look to pixels, uint8 (N, R, R, 3).
+    """
+    logs = [np.log(compared(encoder, draw(look), words, device)[0]) for look in REDRAWN_STYLES]
     return softmax(np.mean(logs, axis=0), axis=1)
 
 
@@ -113,6 +117,7 @@ def redrawing(
     encoder: Encoder, prompts: list, device: Device, weights: Path, cache: Path
 ) -> tuple[Callable[[bytes], np.ndarray], Callable[[list], np.ndarray]]:
     """Return how a picture's file is taken, and what is answered to N pictures with somebody in each, as yogalib.models.kept.at_work has it."""
+    words = encode_prompts(encoder, prompts, device)
 
     def say(found: list) -> np.ndarray:
         bodies = bodies_of(joints_of(np.stack(found))[1])
@@ -120,7 +125,7 @@ def redrawing(
         def draw(look: str) -> np.ndarray:
             return np.stack([redraw(bodies, row, look, encoder.resolution) for row in range(len(found))])
 
-        return mean_over_looks(encoder, prompts, device, draw)
+        return mean_over_looks(encoder, words, device, draw)
 
     return lambda content: landmarks_of(content, weights, cache), say
 
@@ -133,6 +138,6 @@ def answer(ask, at, folder) -> tuple[np.ndarray]:
     def draw(look: str) -> np.ndarray:
         return redrawn(ask.source, ask.test, world, look, encoder.resolution)
 
-    answers = mean_over_looks(encoder, ask.prompts, at.device, draw)
+    answers = mean_over_looks(encoder, encode_prompts(encoder, ask.prompts, at.device), at.device, draw)
     answers[np.isnan(world).any(axis=(1, 2))] = np.nan
     return (answers,)

@@ -91,9 +91,16 @@ def classify(
     pixels : uint8 (N, R, R, 3). prompts : as encode_prompts takes them. The probabilities are the softmax over prompts of
     the cosine times the logit scale. mirrored : whether both are the mean over a picture and its mirror image.
     """
-    words, scale = encode_prompts(encoder, prompts, device).T, encoder.model.logit_scale.detach().exp()
+    return compared(encoder, pixels, encode_prompts(encoder, prompts, device), device, mirrored)
+
+
+def compared(
+    encoder: Encoder, pixels: np.ndarray | Pictures, words: Tensor, device: Device, mirrored: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `classify` does, of prompts whose unit features, (C, D), are known."""
+    scale = encoder.model.logit_scale.detach().exp()
     cosines = [
-        encode_images(encoder, pixels, device, mirror=mirror) @ words for mirror in (False, True)[: 1 + mirrored]
+        encode_images(encoder, pixels, device, mirror=mirror) @ words.T for mirror in (False, True)[: 1 + mirrored]
     ]
     probabilities = [(scale * cosine).softmax(dim=1) for cosine in cosines]
     return tuple(torch.stack(each).mean(dim=0).cpu().numpy() for each in (probabilities, cosines))
