@@ -47,6 +47,12 @@ def end_with(number: int) -> None:
     threading.Thread(target=_watch, args=(number,), daemon=True).start()
 
 
+def begin_for(number: int) -> None:
+    """Ready a process that works for another one: it ends with it, and collects seldom."""
+    end_with(number)
+    collect_seldom()
+
+
 def collect_seldom() -> None:
     """Let Python look less often for cycles of objects that nobody needs: each look passes through all that torch and its like hold.
 
@@ -82,8 +88,7 @@ def in_own_process(work: Callable, *arguments, environment: dict[str, str], log:
 def _begin(parent: int, log: Path | None) -> None:
     """Ready a worker: Ctrl-C is its parent's to take, and when the parent has died, nobody waits for the work any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with(parent)
-    collect_seldom()
+    begin_for(parent)
     if log is not None:
         with log.open("ab") as file:  # by number, so that what C libraries print goes there too
             os.dup2(file.fileno(), 1)

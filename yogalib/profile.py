@@ -21,9 +21,8 @@ JointsWay = Literal["logistic regression", "SVC", "kernel ridge", "network"]  # 
 ProbeWay = Literal[  # yogalib.models.probe
     "linear probe", "nearest mean", "LDA", "Tip-Adapter", "Tip-Adapter-F", "ProLIP", "linear probe and words"
 ]
-Variant = Literal[
-    "text tower first", "mean of weights", "three levels", "LoRA"
-]  # of fine-tuning (yogalib.runs.questions)
+# of fine-tuning (yogalib.runs.questions)
+Variant = Literal["text tower first", "mean of weights", "three levels", "LoRA"]
 OpenWay = Literal["linear probe", "LDA"]  # of encoders by open_clip
 # a key that came later: where nothing is asked of it, runs keep the names that they had before
 Later = Field(exclude_if=lambda value: not value)
@@ -137,9 +136,8 @@ class FineTuning(_Strict):
     text_first: Annotated[int, Field(ge=0), Later] = 0  # epochs in which the image tower stays as it was
     averaged: Annotated[bool, Later] = False  # the result is the weights' exponential mean over about the last epoch
     levels: Annotated[bool, Later] = False  # superclasses are learnt too, with class-prompts
-    rank: Annotated[int, Field(ge=0), Later] = (
-        0  # of the low-rank adapters that learn alone (LoRA); 0: the weights themselves learn
-    )
+    # of the low-rank adapters that learn alone (LoRA); 0: the weights themselves learn
+    rank: Annotated[int, Field(ge=0), Later] = 0
     precision: Literal["fp32", "auto"]  # auto: bf16 autocast on a GPU, fp32 elsewhere
     seed: int
 

@@ -175,8 +175,7 @@ def fine_tune(
     with words:
         steps = batches * settings.epochs, batches * settings.text_first
         optimiser, schedule = make_optimiser(model, settings.optimiser, *steps)
-        average = get_ema_multi_avg_fn(1 - 1 / batches)
-        mean = AveragedModel(model, multi_avg_fn=average, use_buffers=True) if settings.averaged else None
+        mean = _mean_of_weights(model, batches) if settings.averaged else None
     total, history, judged = torch.zeros((), device=device.torch), [], before_training(encoder, test[0], device)
     step = train_step(model, optimiser, words.tokens, settings, total, device, belongs)
     for epoch, order in enumerate(tqdm(orders, desc="fine-tuning", unit="epoch", mininterval=10, delay=2), 1):
@@ -190,15 +189,25 @@ def fine_tune(
                     mean.update_parameters(model)
             if mean is not None and epoch == settings.epochs:
                 model.load_state_dict(mean.module.state_dict())
-        if epoch == settings.epochs and hasattr(model.visual, "fold"):
-            model.visual.fold()
-        if epoch == settings.epochs and adapters is not None:
-            adapters.merge_and_unload()
+        if epoch == settings.epochs:
+            _finish(model, adapters)
         answers = classify(encoder, judged, prompts, device)
         top1 = float((answers[0].argmax(1) == test[1]).mean())
         history.append({"epoch": epoch, "loss": float(total) / learnt, "batches": batches, "top1": top1})
         total.zero_()
     return pd.DataFrame(history), answers
+
+
+def _mean_of_weights(model, batches: int) -> AveragedModel:
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / batches), use_buffers=True)
+
+
+def _finish(model, adapters) -> None:
+    """Leave the plain layers that are kept: of CLIP-lite without its norms, of adapters without these."""
+    if hasattr(model.visual, "fold"):
+        model.visual.fold()
+    if adapters is not None:
+        adapters.merge_and_unload()
 
 
 def train_step(
@@ -218,9 +227,8 @@ def train_step(
             model.logit_scale.clamp_(max=math.log(100))  # CLIP, section 2.5: no logit above 100 times the cosine
         total.add_(loss.detach(), alpha=len(labels))
 
-    return (
-        step if settings.rank else device.graphed(step)
-    )  # adapters change weights within a step, which no graph would see
+    # adapters change weights within a step, which no recorded graph would see
+    return step if settings.rank else device.graphed(step)
 
 
 def _batches(pictures: Pictures, labels: Tensor, order: Tensor, draws: Tensor, settings: FineTuning, device: Device):

@@ -42,9 +42,7 @@ def run_notebook(notebook: str, profile: str, build: Path) -> None:
     failed, handed = build / f"{notebook}.failed.ipynb", build / f"{notebook}.json"
     handed.unlink(missing_ok=True)
     os.environ["YOGALIB_TOKEN"] = token = secrets.token_hex(8)
-    begin = (
-        f"from yogalib import processes; processes.collect_seldom(); processes.end_with({os.getpid()}); del processes"
-    )
+    begin = f"from yogalib import processes; processes.begin_for({os.getpid()}); del processes"
     try:
         executed = papermill.execute_notebook(
             source,

@@ -9,12 +9,8 @@ Colour = tuple[float, float, float]  # RGB, 0 to 255
 
 STYLE_SHARES = {"photo": 0.68, "flat": 0.13, "sketch": 0.06, "silhouette": 0.06, "poster": 0.07}
 STYLES = tuple(STYLE_SHARES)
-REDRAWN_STYLES = (
-    "photo",
-    "flat",
-    "sketch",
-    "silhouette",
-)  # a photograph's body is drawn once in each (models/redrawn.py)
+# of these, in which a photograph's body is drawn once each (models/redrawn.py)
+REDRAWN_STYLES = ("photo", "flat", "sketch", "silhouette")
 SKINS = ((66, 42, 30), (98, 64, 46), (141, 96, 70), (176, 124, 94), (205, 155, 124), (226, 180, 150), (240, 203, 178), (246, 215, 196))  # fmt: skip
 HAIRS = ((18, 15, 14), (30, 22, 18), (48, 33, 25), (78, 52, 34), (112, 76, 46), (170, 128, 80), (208, 176, 122), (150, 148, 145))  # fmt: skip
 HAIR_STYLES = {"short": 0.25, "bun": 0.3, "ponytail": 0.2, "long": 0.17, "bald": 0.08}
