@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from yogalib.errors import BadInput
+from yogalib.processes import end_with
 from yogalib.runs.asks import Ask
 from yogalib.runs.plan import planned_runs
 from yogalib.runs.progress import duration
@@ -84,8 +85,10 @@ def make_runs(study: Study, runs: pd.DataFrame, executor: str) -> list[Outcome]:
     return outcomes
 
 
-def attempt(workshop: Workshop, ask: Ask) -> Outcome:
-    """Make a run, or find it in the store; whatever goes wrong is the outcome."""
+def attempt(workshop: Workshop, ask: Ask, maker: int | None = None) -> Outcome:
+    """Make a run, or find it in the store; whatever goes wrong is the outcome. maker : the process that this one shall end with."""
+    if maker is not None:
+        end_with(maker)
     try:
         return Outcome(run=workshop.run(ask).folder.name)
     except BadInput as error:
@@ -106,10 +109,12 @@ def _on_ray(study: Study, runs: pd.DataFrame) -> Iterator[tuple[int, Outcome]]:
     """Hand the runs to Ray, one task each; yield each one's place and outcome as they come in."""
     ray = _connect()
     try:
+        # Ray's own workers on this machine would train on for seconds after a killed make; another machine's don't know this process
+        maker = None if os.environ.get("RAY_ADDRESS") else os.getpid()
         task, waiting = ray.remote(attempt), {}
         for place, needs in enumerate(_needs(study, runs, ray.nodes())):
             workshop = _settled(study, "cuda" if needs["num_gpus"] else "cpu")
-            waiting[task.options(max_retries=RETRIES, **needs).remote(workshop, runs["ask"].iloc[place])] = place
+            waiting[task.options(max_retries=RETRIES, **needs).remote(workshop, runs["ask"].iloc[place], maker)] = place
         while waiting:
             (done,), _ = ray.wait(list(waiting), num_returns=1)
             try:
