@@ -158,6 +158,9 @@ def test_runs_of_joints_answer_and_nobody_found_is_wrong(study, monkeypatch):
         assert run.predicted[0] == -1
         assert not run.hits[0]
         assert not top_k(run.probabilities, run.labels, 5)[0]
+    monkeypatch.setattr(joints, "found_in", lambda *given: tuple(np.full_like(part, np.nan) for part in there(*given)))
+    for method in ("SVC", "kernel ridge", "network"):  # nor anybody to learn from
+        assert study.runs(asks.joints(study, train.iloc[2:], test, method)).predicted.tolist() == [-1] * len(test)
 
 
 def test_network_of_few_photographs_sees_as_many_skeletons_in_an_epoch(monkeypatch):

@@ -144,6 +144,8 @@ def answer(ask, at, folder) -> tuple[np.ndarray]:
 def _ways(
     ask, known: Skeletons, labels: np.ndarray, asked: Skeletons, start: nn.Module | None, folder: Path
 ) -> np.ndarray:
+    if not len(labels) and start is None:  # nobody was found to learn from
+        return np.full((len(asked[1]), len(ask.classes)), np.nan, np.float32)
     if ask.settings.method in LIBRARY:
         sides = np.concatenate(both_sides(known)), np.tile(labels, 2)
         return by_library(LIBRARY[ask.settings.method], *sides, both_sides(asked), len(ask.classes))
