@@ -292,7 +292,8 @@ class Study:
     @cached_property
     def without(self) -> dict[str, str]:
         """Families of notebook 09 that can't be had here, each with a line that says what is missing."""
-        return missing(self.profile.beyond, self.paths.weights, fetch=not self.planned)
+        profile = self.profile
+        return missing(profile.beyond, profile.fine_tuning.encoder, self.paths.weights, fetch=not self.planned)
 
     # its runs
 

