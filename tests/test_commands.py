@@ -14,10 +14,10 @@ HEAVY = ("torch", "clip", "torchvision", "sklearn", "scipy", "statsmodels", "mat
 
 
 def loaded_by(*command: str) -> tuple[int, list[str]]:
-    """Return a command's exit code and which libraries it loaded, of the heavy ones and pandas."""
+    """Return a command's exit code and which libraries it loaded, of the heavy ones, numpy and pandas."""
     told = run_python(
         f"import sys; from yogalib.__main__ import main\ncode = main({list(command)!r})\n"
-        f"import json; print(json.dumps([code, [name for name in {(*HEAVY, 'pandas')!r} if name in sys.modules]]))"
+        f"import json; print(json.dumps([code, [name for name in {(*HEAVY, 'numpy', 'pandas')!r} if name in sys.modules]]))"
     )
     return tuple(json.loads(told.splitlines()[-1]))
 
@@ -36,13 +36,16 @@ def test_missing_file_is_said_before_anything_is_loaded(command, folders):
 
 
 def test_missing_run_is_said_before_torch_is_loaded(photos, folders):
-    assert loaded_by("predict", str(photos), "--run", "nobodys") == (2, ["pandas"])
+    assert loaded_by("predict", str(photos), "--run", "nobodys") == (2, ["numpy", "pandas"])
 
 
 @pytest.mark.skipif(meter.gpu_name() is not None, reason="where there is a GPU, the doctor asks torch about it")
 def test_doctor_does_without_torch(folders, photos, monkeypatch):
     monkeypatch.setenv("DATA", str(photos))
-    assert loaded_by("doctor") == (0, ["scipy", "pandas"])  # scipy's cosine transform hashes the photos for their index
+    assert loaded_by("doctor") == (
+        0,
+        ["scipy", "numpy", "pandas"],
+    )  # scipy's cosine transform hashes the photos for their index
 
 
 def test_plan_measures_the_machine_once_and_then_does_without_torch(folders, monkeypatch, capsys):
@@ -58,7 +61,7 @@ def test_plan_measures_the_machine_once_and_then_does_without_torch(folders, mon
     assert second == first
     assert "measuring" not in said
     assert len(measured) == 1
-    assert loaded_by("plan", "paper") == (0, ["pandas"])
+    assert loaded_by("plan", "paper") == (0, ["numpy", "pandas"])
 
 
 def test_long_wait_is_explained_and_a_short_one_is_not(capsys):

@@ -6,12 +6,15 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import yaml
 from filelock import FileLock
 
 from yogalib.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 # A checkout keeps its outputs beside the code; an installed package keeps them where it is used.
@@ -85,11 +88,13 @@ def write_whole(path: Path, write) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def kept_array(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+def kept_array(file: Path, make: Callable[[], "np.ndarray"]) -> "np.ndarray":
     """Return what `make` returned when it was first asked for, kept in a .npy file: a memory map, of which changes stay in memory.
 
     Two processes side by side make it once. The file's name must tell all that decides what it holds.
     """
+    import numpy as np  # light commands, which look at arguments alone, do without
+
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():

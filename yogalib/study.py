@@ -192,10 +192,18 @@ class Study:
         return self.source.index.with_name("dropped.csv")
 
     def subset(self, name: str) -> pd.DataFrame:
-        """Return the kept rows of a subset: `all`, `subset_i` or `subset_ii`."""
-        if self.expected:
-            return expected_subset(self.profile, self.index, name)
-        return select_subset(self.index, name, self.folder)
+        """Return the kept rows of a subset: `all`, `subset_i` or `subset_ii`; chosen once, as hundreds of runs ask for the same."""
+        if name not in self._subsets:
+            self._subsets[name] = (
+                expected_subset(self.profile, self.index, name)
+                if self.expected
+                else select_subset(self.index, name, self.folder)
+            )
+        return self._subsets[name]
+
+    @cached_property
+    def _subsets(self) -> dict[str, pd.DataFrame]:
+        return {}
 
     def papers_subsets(self) -> list[str]:
         """Return which of the paper's two six-pose subsets can be had of these images."""
