@@ -55,7 +55,11 @@ class Home:
         """Start make in a session of its own, as a terminal would."""
         command = ["make", f"PY={sys.executable}", f"REPORTS_DIR={self.folders['REPORTS_DIR']}", "reproduce", *words]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, **quiet)
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all that is started would ignore it, too
+        try:
+            return subprocess.Popen(command, cwd=ROOT, env=self.environment, **quiet)
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def processes(self) -> dict[psutil.Process, str]:
         """The living ones, and their command lines."""
