@@ -95,7 +95,7 @@ test: $(SETUP)  ## run the tests
 	@$(PY) -m pytest -m "not slow" --numprocesses=auto --dist=loadfile
 
 test-full: $(SETUP)  ## run the tests, the slow ones too
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses=auto --dist=loadfile
 
 lab: $(SETUP)  ## open JupyterLab, first on 00_try_it, which asks a finished run about a picture   [DATA=folder]
 	@env -u YOGALIB_ENDS_WITH JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \

@@ -161,6 +161,7 @@ def raylets(folder: Path) -> list[psutil.Process]:
 def two_nodes():
     """A cluster of two nodes on this machine, one core each: its folder and the environment that finds it."""
     secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+    secret["RAY_worker_niceness"] = "0"  # else workers stand behind all else, and on a busy machine get no turn
     alone = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | secret
     for _ in range(4):
         # short: a socket's path has 107 characters at most
