@@ -42,10 +42,8 @@ def test_missing_run_is_said_before_torch_is_loaded(photos, folders):
 @pytest.mark.skipif(meter.gpu_name() is not None, reason="where there is a GPU, the doctor asks torch about it")
 def test_doctor_does_without_torch(folders, photos, monkeypatch):
     monkeypatch.setenv("DATA", str(photos))
-    assert loaded_by("doctor") == (
-        0,
-        ["scipy", "numpy", "pandas"],
-    )  # scipy's cosine transform hashes the photos for their index
+    # scipy's cosine transform hashes the photos for their index
+    assert loaded_by("doctor") == (0, ["scipy", "numpy", "pandas"])
 
 
 def test_plan_measures_the_machine_once_and_then_does_without_torch(folders, monkeypatch, capsys):

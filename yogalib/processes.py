@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -39,6 +40,7 @@ def process_pool(
     pool.shutdown()
 
 
+@cache  # one watch is enough: a worker of Ray's does many tasks for the same process
 def end_with(number: int) -> None:
     """Let this process end, whatever it is at, as soon as another one has: nobody waits for its work any more.
 

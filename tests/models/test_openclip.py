@@ -80,7 +80,9 @@ def test_what_cannot_be_had_is_one_line_and_the_others_stay(tiny, tmp_path, monk
     unknown, gone = OpenClip(model="ViT-B-32", pretrained="nowhere"), OpenClip(model=f"{LOCAL}/no/such", pretrained="")
     beyond = Beyond(joints=None, open_clip=[tiny, unknown, gone], variants=["LoRA"])
     found = lacks.missing(beyond, "RN50", tmp_path, fetch=True)
-    assert "LoRA" in found and "LoRA" not in lacks.missing(beyond, "ViT-B/32", tmp_path, fetch=False)
+    assert "LoRA" in found and "LoRA" in lacks.missing(beyond, "CLIP-lite-random", tmp_path, fetch=False)
+    for encoder in ("ViT-B/32", "ViT-B/32-random", "my/checkpoint.safetensors"):
+        assert "LoRA" not in lacks.missing(beyond, encoder, tmp_path, fetch=False)
     assert tiny.label not in found
     assert "no such model and tag" in found["ViT-B-32 (nowhere)"]
     assert "is not there" in found[gone.label]

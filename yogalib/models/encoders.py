@@ -111,6 +111,12 @@ def resolution_of(name: str) -> int | None:
     return SHAPES.get(name.removesuffix(RANDOM), {}).get("image_resolution")
 
 
+def is_convolutional(name: str) -> bool:
+    """Return whether an encoder's image tower is known to be no vision transformer; a checkpoint of one's own has to be opened for it."""
+    shape = SHAPES.get(name.removesuffix(RANDOM))
+    return shape is not None and shape.get("vision_patch_size") is None
+
+
 def weights_file(name: str, weights: Path) -> Path | None:
     """Return the file that holds the encoder's weights; None for one with random weights.
 

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from yogalib.errors import BadInput
+from yogalib.models.encoders import is_convolutional
 from yogalib.models.published import bring_blazepose
 from yogalib.profile import Beyond, OpenClip
 
@@ -14,7 +15,7 @@ def missing(beyond: Beyond, encoder: str, weights: Path, fetch: bool) -> dict[st
     beyond : of the profile. encoder : the one that it fine-tunes. fetch : try to bring BlazePose's two files and open_clip's weights where they are not.
     """
     lacks = _encoders(beyond.open_clip, fetch) | _networks(beyond.networks if fetch else [])
-    if "LoRA" in beyond.variants and not encoder.startswith("ViT"):
+    if "LoRA" in beyond.variants and is_convolutional(encoder):
         lacks["LoRA"] = f"its adapters are for vision transformers, and {encoder} is none"
     elif "LoRA" in beyond.variants and not find_spec("peft"):
         lacks["LoRA"] = "its library is not installed: pip install 'yogalib[lora]'"
